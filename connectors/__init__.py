@@ -1,0 +1,1 @@
+"""Connectors: one folder for each kind of outside system, all behind `contract.py`."""
