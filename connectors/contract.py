@@ -157,7 +157,7 @@ class SourceTraits:
 
     `unit_root` (code, name) is set where unknown unit labels become units below a root of the source's own;
     `policy_families` limits which families of policies apply (None: all); `status_words` adds the source's own words
-    (folded word -> canonical status).
+    (word as `fold_word` gives it -> canonical status).
     """
 
     unit_root: tuple[str, str] | None = None
@@ -178,7 +178,8 @@ class Response:
 class Client(Protocol):
     """The guarded HTTP client that a connector is given; it limits rate, time, size and reachable hosts.
 
-    Raises: SourceUnavailable, RateLimited, AccessDenied; `NotFound` for 404 and 410.
+    Raises: SourceUnavailable, RateLimited, AccessDenied; `NotFound` for 404 and 410; `UnexpectedPayload` for the
+    other refusals (400, 405, 422 ...) and for a body over the size limit.
     """
 
     async def get(
@@ -218,8 +219,21 @@ class Detailing(Protocol):
         ...
 
 
+class InvalidOption(Exception):
+    """An option of a connector that is unknown, missing or has a bad value; `name` is the option."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+        self.message = message
+
+
 class ConnectorError(Exception):
-    """A source could not be pulled; the subclass says what the caller must do."""
+    """A source could not be pulled; the subclass says what the caller must do, `status` what HTTP said, if it did."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class SourceUnavailable(ConnectorError):
@@ -229,8 +243,8 @@ class SourceUnavailable(ConnectorError):
 class RateLimited(ConnectorError):
     """The source asks to wait; `retry_after` is how long, None where it does not say."""
 
-    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, retry_after: timedelta | None = None, *, status: int | None = None) -> None:
+        super().__init__(message, status=status)
         self.retry_after = retry_after
 
 
@@ -239,14 +253,15 @@ class AccessDenied(ConnectorError):
 
 
 class UnexpectedPayload(ConnectorError):
-    """A readable answer that is not in the shape we know: stop and show the difference."""
+    """A readable answer that is not in the shape we know, or a request that the source refuses as malformed: stop
+    and show the difference."""
 
 
 class NotFound(ConnectorError):
     """The source has no such page or record (404), or no longer (410: `is_gone`)."""
 
     def __init__(self, message: str, *, is_gone: bool = False) -> None:
-        super().__init__(message)
+        super().__init__(message, status=410 if is_gone else 404)
         self.is_gone = is_gone
 
 
@@ -257,6 +272,15 @@ def require_aware(name: str, value: datetime) -> None:
     """
     if value.tzinfo is None or value.utcoffset() is None:
         raise ValueError(f"{name} has no time zone: {value.isoformat()}")
+
+
+def fold_word(word: str) -> str:
+    """The form in which words of a source are compared: case and white space do not count.
+
+    >>> fold_word("  Menunggu   VALIDASI ")
+    'menunggu validasi'
+    """
+    return " ".join(word.casefold().split())
 
 
 def hash_raw(raw: Raw) -> str:
