@@ -167,11 +167,6 @@ class Settings(BaseSettings):
         """The city's own zone: what a local day is."""
         return ZoneInfo(self.timezone)
 
-    @property
-    def async_database_url(self) -> str:
-        """The URL for the application's engine."""
-        return to_async_url(self.database_url)
-
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes out of SECRET_KEY that serve one purpose only (cursors, cross-site tokens, ...)."""
         return _derived(self.secret_key, purpose)
@@ -212,13 +207,6 @@ def load_settings(**given: object) -> Settings:
         raise SettingsError("; ".join(_line(detail) for detail in error.errors())) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f".env cannot be read: {type(error).__name__}") from error
-
-
-def to_async_url(url: str) -> str:
-    """The same database through the asynchronous driver."""
-    parsed = make_url(url)
-    driver = "sqlite+aiosqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg"
-    return _rendered(parsed.set(drivername=driver))
 
 
 def hide_password(url: str) -> str:
