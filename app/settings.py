@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import limits
@@ -48,8 +48,8 @@ def _rendered(url: URL) -> str:
 
 
 def _web_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = _parts(text)
+    if parts is None or parts.scheme not in {"http", "https"}:
         raise PydanticCustomError("web_url", "must be an http:// or https:// address")
     if parts.query or parts.fragment or parts.username:
         raise PydanticCustomError("web_url", "must have no user, query or fragment")
@@ -57,10 +57,19 @@ def _web_url(text: str) -> str:
 
 
 def _smtp_url(secret: SecretStr) -> SecretStr:
-    parts = urlsplit(secret.get_secret_value())
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+    parts = _parts(secret.get_secret_value())
+    if parts is None or parts.scheme not in {"smtp", "smtps"}:
         raise PydanticCustomError("smtp_url", "must be smtp://[user:password@]host[:port] or smtps://...")
     return secret
+
+
+def _parts(text: str) -> SplitResult | None:
+    """The parts of an address; None when it has no host or a port that is none."""
+    try:
+        parts = urlsplit(text)
+        return parts if parts.hostname and parts.port != 0 else None
+    except ValueError:
+        return None
 
 
 def _zone(name: str) -> str:
@@ -75,9 +84,11 @@ def _rate(text: str) -> str | None:
     if text.strip().lower() == "off":
         return None
     try:
-        limits.parse(text)
-    except ValueError as error:
-        raise PydanticCustomError("rate", "must read like 600/minute, or off") from error
+        amount = limits.parse(text).amount
+    except ValueError:
+        amount = 0
+    if amount < 1:
+        raise PydanticCustomError("rate", "must read like 600/minute, or off")
     return text.strip()
 
 
