@@ -1,0 +1,1 @@
+"""The SLA room: calendars, clocks, policies, accounts and figures; pure, standard library only."""
