@@ -1,0 +1,1 @@
+"""CRM, the back office of Jakarta's complaints: its public dashboard interface."""

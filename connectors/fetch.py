@@ -1,0 +1,186 @@
+"""One request to a source with rate limit, retries, time and size limits; every failure becomes one of our errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx
+import stamina
+from aiolimiter import AsyncLimiter
+
+from connectors.contract import AccessDenied, NotFound, RateLimited, Response, SourceUnavailable, UnexpectedPayload
+
+MIB = 1024 * 1024
+_ODD_KEY = re.compile(r'\s"\s*:|[{,]\s*"\s')
+_LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class Fetcher:
+    """The `Client` of one source, over an HTTP client that is passed in (`app.outbound.outbound_client`).
+
+    Requests are spaced evenly at `rate` a second. What may pass by itself (no answer, 5xx, a short Retry-After) is
+    tried `attempts` times with exponential backoff and full jitter; a wait longer than `patience` is left to the
+    caller as RateLimited. `timeout` covers one whole request, so a source that drips bytes cannot hold a run.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        rate: float = 5.0,
+        attempts: int = 3,
+        backoff: timedelta = timedelta(milliseconds=500),
+        patience: timedelta = timedelta(seconds=15),
+        timeout: timedelta = timedelta(seconds=60),
+        max_bytes: int = 64 * MIB,
+    ) -> None:
+        self._http = http
+        self._limiter = AsyncLimiter(1, 1 / rate)
+        self._attempts = attempts
+        self._backoff = backoff
+        self._patience = patience
+        self._timeout_s = timeout.total_seconds()
+        self._max_bytes = max_bytes
+
+    async def get(
+        self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """The whole answer of a GET.
+
+        Raises: as `connectors.contract.Client` says.
+        """
+        waits = _Waits(self._backoff, self._patience)
+        async for attempt in stamina.retry_context(on=waits, attempts=self._attempts, timeout=None):
+            with attempt:
+                await self._limiter.acquire()
+                return await self._once(url, params, headers)
+        raise SourceUnavailable("the source was not asked: no attempt is allowed")
+
+    async def _once(self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None) -> Response:
+        place = _place(url)
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self._http.stream("GET", url, params=params, headers=headers) as response,
+            ):
+                _raise_for_status(place, response)
+                return Response(response.status_code, response.headers, await self._body(place, response))
+        except TimeoutError as error:
+            raise SourceUnavailable(f"{place} gave no whole answer within {self._timeout_s:g} s") from error
+        except (httpx.TransportError, httpx.DecodingError, httpx.TooManyRedirects) as error:
+            raise SourceUnavailable(f"{place} could not be read: {type(error).__name__}") from error
+        except (httpx.RequestError, httpx.InvalidURL) as error:  # the client itself refuses to go there
+            raise AccessDenied(f"{place} may not be called: {error}") from error
+
+    async def _body(self, place: str, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise UnexpectedPayload(f"{place} sent more than {self._max_bytes:,} bytes")
+        return bytes(body)
+
+
+def decode_json(response: Response) -> object:
+    """The JSON value of an answer: keys without white space around them, no lone surrogates.
+
+    The message of an error says kind and size of the body, never what is in it.
+
+    Raises: SourceUnavailable for a body that is HTML, cut off or otherwise not JSON.
+    """
+    kind = response.headers.get("content-type", "no content type").split(";")[0].strip()
+    described = f"{kind}, {len(response.body):,} bytes"
+    text = response.body.decode("utf-8-sig", "replace")
+    if kind == "text/html" or text.lstrip()[:1] == "<":
+        raise SourceUnavailable(f"the source sent a page instead of JSON ({described})")
+    try:
+        value = json.loads(text, strict=False, object_pairs_hook=_tidy if _ODD_KEY.search(text) else None)
+        return _without_surrogates(value) if _LONE_SURROGATE.search(text) else value
+    except (ValueError, RecursionError) as error:
+        raise SourceUnavailable(f"the source sent a body that is not whole JSON ({described})") from error
+
+
+def _tidy(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object with its keys stripped; of a key that comes twice the last value counts, as in plain JSON."""
+    return {key.strip(): value for key, value in pairs}
+
+
+def _without_surrogates(value: object) -> object:
+    """The value with half characters (\\ud83d alone), which no database stores, replaced by U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return value
+
+
+def _place(url: str) -> str:
+    """Host and path of a URL, the part of it that messages may show."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError, ValueError):
+        return "an unreadable URL"
+    return f"{parsed.host}{parsed.path}"
+
+
+def _raise_for_status(place: str, response: httpx.Response) -> None:
+    """Nothing for an answer to read; else the error that says what the caller must do."""
+    status = response.status_code
+    if status in (401, 403):
+        raise AccessDenied(f"{place} refuses our credentials ({status})", status=status)
+    if status in (404, 410):
+        raise NotFound(f"{place} has nothing there ({status})", is_gone=status == 410)
+    if status == 429 or (status == 503 and "retry-after" in response.headers):
+        raise RateLimited(f"{place} asks to wait ({status})", _retry_after(response.headers), status=status)
+    if status in (408, 425) or status >= 500:
+        raise SourceUnavailable(f"{place} failed ({status})", status=status)
+    if not 200 <= status < 300:
+        raise UnexpectedPayload(f"{place} refuses the request ({status})", status=status)
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """How long to wait by a Retry-After header in either form, never less than nothing; None where it cannot be read.
+
+    A date is measured from the answer's own Date header, so that no clock but the source's matters.
+    """
+    value = headers.get("retry-after", "").strip()
+    try:
+        if value.isascii() and value.isdigit():
+            return min(timedelta(seconds=int(value[:9])), timedelta(days=1))
+        wait = _http_date(value) - _http_date(headers.get("date", ""))
+    except (TypeError, ValueError):
+        return None
+    return min(max(wait, timedelta()), timedelta(days=1))
+
+
+def _http_date(value: str) -> datetime:
+    found = parsedate_to_datetime(value)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+class _Waits:
+    """Whether to try again after an error, and how long to wait first."""
+
+    def __init__(self, backoff: timedelta, patience: timedelta) -> None:
+        self._backoff_s = backoff.total_seconds()
+        self._patience = patience
+        self._random = random.SystemRandom()
+        self._failures = 0
+
+    def __call__(self, error: Exception) -> float | bool:
+        self._failures += 1
+        if isinstance(error, RateLimited):
+            is_short = error.retry_after is not None and error.retry_after <= self._patience
+            return is_short and error.retry_after is not None and error.retry_after.total_seconds()
+        if isinstance(error, SourceUnavailable):
+            ceiling = min(self._backoff_s * 2 ** (self._failures - 1), self._patience.total_seconds())
+            return self._random.uniform(0, ceiling)
+        return False

@@ -1,0 +1,1 @@
+"""Spreadsheets: CSV, TSV, JSON lines and workbooks, read by a mapping profile."""
