@@ -11,6 +11,7 @@ import pytest
 from tests.house.source import Module, modules
 
 WORKROOMS = ("app.intake", "app.workqueue", "app.alerts", "app.units", "app.people", "app.rules")
+CONNECTOR_TOOLS = ("connectors.contract", "connectors.fetch", "connectors.options", "connectors.reading")
 FLOOR = ("app.complaint", "app.sla")
 WEB = ("fastapi", "starlette", "uvicorn")
 DOORS = ("app.api", "app.dashboard")
@@ -46,11 +47,12 @@ WALLS = (
         (),
     ),
     Wall(("connectors.contract",), (), ()),
+    Wall(("connectors.reading",), ("connectors.contract",), ()),
     Wall(("connectors.registry",), ("connectors",), ()),
-    Wall(("connectors.*.mapping",), ("connectors.contract", "{room}"), ()),
+    Wall(("connectors.*.mapping",), ("connectors.contract", "connectors.reading", "{room}"), ()),
     Wall(
         ("connectors.*",),
-        ("connectors.contract", "connectors.fetch", "{room}"),
+        (*CONNECTOR_TOOLS, "{room}"),
         never=("sqlalchemy", "apscheduler", "pydantic_settings", *WEB),
     ),
     Wall(("app.db", "app.db.*"), ("app.db", *FLOOR), ("sqlalchemy", "alembic")),
