@@ -1,0 +1,1 @@
+"""What a complaint is and how it may move; pure, standard library and `sla` only."""

@@ -1,0 +1,279 @@
+"""From the cycles of a case to the rows of its clocks: which policies judge each cycle, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from app.complaint.cycles import Cycle
+from app.complaint.events import Timing
+from app.complaint.history import Case
+from app.complaint.lifecycle import Status
+from app.sla.calendars import CompiledCalendar, always_open
+from app.sla.clock import (
+    ClockEvent,
+    EventKind,
+    State,
+    Stored,
+    Target,
+    TargetUnit,
+    Terms,
+    counting_calendar,
+    fire_at,
+    fold,
+)
+from app.sla.policy import Facts, PolicyVersion, choose
+
+MEASURED = ""
+"""The family of a cycle that no policy judges: measured, without a due time."""
+
+MEASURED_HONOURS = {"handle": frozenset({str(Status.AWAITING_COMPLAINANT), str(Status.AWAITING_VALIDATION)})}
+"""The pauses that a clock without a policy honours: a unit is not charged for waiting on others."""
+
+CLOSED_STATES = frozenset({State.MET, State.MISSED, State.CANCELLED, State.UNJUDGED})
+
+RowKey = tuple[str, int, str]
+"""Clock, cycle, family."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatedCalendar:
+    """A calendar version that is in force."""
+
+    version_id: int
+    calendar: CompiledCalendar
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """Every rule in force, as values; one for each revision of the rules.
+
+    `calendars` are the newest versions by name, `policy_by_id` and `calendar_by_id` every version ever used.
+    `ancestors` lists a unit's ancestors by id, itself first.
+    """
+
+    revision: int
+    policies: tuple[PolicyVersion, ...]
+    calendars: Mapping[str, DatedCalendar]
+    policy_by_id: Mapping[int, PolicyVersion]
+    calendar_by_id: Mapping[int, CompiledCalendar]
+    ancestors: Mapping[int, tuple[int, ...]]
+    unit_codes: Mapping[int, str]
+    validator_id: int | None = None
+    always: CompiledCalendar = field(default_factory=always_open)
+    chosen: dict[tuple[Facts, str, int, int], tuple[PolicyVersion, ...]] = field(default_factory=dict)
+    """What `choose` answered before, since a batch asks the same few questions again and again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFacts:
+    """What policies match on, beyond the history itself."""
+
+    connectors: tuple[str, ...]
+    category: str | None
+    channel: str | None
+    classification: str | None
+    families: frozenset[str] | None
+    source_due_at: datetime | None
+    is_history: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a stored row keeps of its own: the versions it was judged by, and the last step that was raised."""
+
+    policy_version_id: int | None
+    calendar_version_id: int | None
+    is_closed: bool
+    raised_step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockRow:
+    """One stored cycle under one policy; times UTC, spans in whole seconds.
+
+    An open cycle is kept as it stood at its last event, so a row depends on its events and rules alone;
+    `app.sla.clock.read` gives its figures at an instant. `remaining_s` stands only on a closed one.
+    """
+
+    clock: str
+    cycle: int
+    family: str
+    unit_id: int | None
+    policy_version_id: int | None
+    calendar_version_id: int | None
+    state: State
+    target_unit: TargetUnit | None
+    target_amount: int | None
+    target_s: int | None
+    started_at: datetime
+    due_at: datetime | None
+    stopped_at: datetime | None
+    breached_at: datetime | None
+    elapsed_s: int
+    paused_s: int
+    remaining_s: int | None
+    paused_since: datetime | None
+    pause_reason: str | None
+    is_provisional: bool
+    timing: Timing
+    error_s: int | None
+    raised_step: int
+    next_step: int | None
+    next_fire_at: datetime | None
+
+    @property
+    def key(self) -> RowKey:
+        """What names this row within its complaint."""
+        return self.clock, self.cycle, self.family
+
+
+def settle(case: Case, facts: CaseFacts, rules: Rulebook, held: Mapping[RowKey, Held]) -> list[ClockRow]:
+    """The rows of every clock of a case.
+
+    A cycle that is closed stays judged by the versions it was closed under; an open one follows the rules in force.
+    """
+    rows: dict[RowKey, ClockRow] = {}
+    for cycle in case.cycles:
+        for version, calendar_id, kept in _judges(cycle, case, facts, rules, held):
+            family = version.family if version else MEASURED
+            former = rows.get((cycle.clock, cycle.cycle - 1, family))
+            row = _row(cycle, case, facts, rules, version, calendar_id, kept, former)
+            rows[row.key] = row
+    return list(rows.values())
+
+
+def headline(rows: Iterable[ClockRow]) -> tuple[str, datetime] | None:
+    """The clock that is due first among those that have not stopped, and when."""
+    due = [(row.due_at, row.clock) for row in rows if row.due_at is not None and row.state not in CLOSED_STATES]
+    if not due:
+        return None
+    at, clock = min(due)
+    return clock, at
+
+
+def upcoming_step(
+    stored: Stored, calendar: CompiledCalendar, policy: PolicyVersion, raised: int
+) -> tuple[int, datetime] | None:
+    """The lowest step of the ladder above `raised`, and the instant it fires; None while nothing can fire.
+
+    Steps are percentages of the target up to 100, then 101, 102, … for each repeat after the breach.
+    """
+    if stored.state is not State.RUNNING or stored.due_at is None:
+        return None
+    for threshold in sorted(policy.thresholds):
+        if threshold > raised:
+            at = fire_at(stored, calendar, threshold)
+            return (threshold, at) if at is not None else None
+    if policy.repeat_s is None:
+        return None
+    step = max(raised, 100) + 1
+    return step, stored.due_at + timedelta(seconds=policy.repeat_s) * (step - 100)
+
+
+Judge = tuple[PolicyVersion | None, int | None, Held | None]
+
+
+def _judges(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook, held: Mapping[RowKey, Held]) -> list[Judge]:
+    """The policy versions (with the calendar version each is read by) that judge one cycle."""
+    kept = {key[2]: row for key, row in held.items() if key[:2] == (cycle.clock, cycle.cycle)}
+    if kept and not cycle.is_running and all(row.is_closed for row in kept.values()):
+        return [
+            (rules.policy_by_id[row.policy_version_id] if row.policy_version_id else None, row.calendar_version_id, row)
+            for row in kept.values()
+        ]
+    versions = _chosen(cycle, case, facts, rules)
+    if not versions:
+        return [(None, None, kept.get(MEASURED))]
+    return [(version, rules.calendars[version.calendar].version_id, kept.get(version.family)) for version in versions]
+
+
+def _chosen(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook) -> tuple[PolicyVersion, ...]:
+    unit_id = cycle.unit_id if cycle.unit_id is not None else case.unit_id
+    units = tuple(rules.unit_codes[each] for each in rules.ancestors.get(unit_id, ())) if unit_id is not None else ()
+    asked = Facts(facts.connectors, facts.category, units, facts.channel, facts.classification, facts.families)
+    started_on = cycle.events[0].at.date()
+    key = (asked, cycle.clock, cycle.cycle, started_on.toordinal())
+    answer = rules.chosen.get(key)
+    if answer is None:
+        versions = choose(rules.policies, asked, clock=cycle.clock, cycle=cycle.cycle, on=started_on)
+        answer = rules.chosen[key] = tuple(versions)
+    if facts.source_due_at is None:
+        return tuple(version for version in answer if version.target.unit is not TargetUnit.SOURCE_DUE)
+    return answer
+
+
+def _row(
+    cycle: Cycle,
+    case: Case,
+    facts: CaseFacts,
+    rules: Rulebook,
+    version: PolicyVersion | None,
+    calendar_id: int | None,
+    kept: Held | None,
+    former: ClockRow | None,
+) -> ClockRow:
+    calendar = rules.calendar_by_id[calendar_id] if calendar_id is not None else rules.always
+    terms = _terms(cycle, facts, version, calendar, former)
+    honoured = version.honours if version else MEASURED_HONOURS.get(cycle.clock, frozenset())
+    # A pause counts only where the policy honours its reason; the resume of one that does not count is ignored.
+    events = [event for event in cycle.events if event.reason is None or event.reason in honoured]
+    outcome = fold(events, terms, as_of=max(event.at for event in events))
+    assert outcome.started_at is not None
+    is_closed = outcome.state in CLOSED_STATES
+    raised = kept.raised_step if kept else 0
+    step = None
+    if version is not None and not facts.is_history:
+        step = upcoming_step(Stored.of(outcome), counting_calendar(version.target, calendar), version, raised)
+    target = version.target if version else None
+    return ClockRow(
+        clock=cycle.clock,
+        cycle=cycle.cycle,
+        family=version.family if version else MEASURED,
+        unit_id=rules.validator_id if cycle.clock == "validate" else cycle.unit_id,
+        policy_version_id=version.id if version else None,
+        calendar_version_id=calendar_id,
+        state=outcome.state,
+        target_unit=target.unit if target else None,
+        target_amount=target.amount if target else None,
+        target_s=outcome.target_s,
+        started_at=outcome.started_at,
+        due_at=outcome.due_at,
+        stopped_at=outcome.stopped_at,
+        breached_at=outcome.breached_at,
+        elapsed_s=outcome.elapsed_s,
+        paused_s=outcome.paused_s,
+        remaining_s=outcome.remaining_s if is_closed else None,
+        paused_since=outcome.paused_since,
+        pause_reason=_pause_reason(events) if outcome.state is State.PAUSED else None,
+        is_provisional=outcome.is_provisional,
+        timing=cycle.timing,
+        error_s=cycle.error_s,
+        raised_step=raised,
+        next_step=step[0] if step else None,
+        next_fire_at=step[1] if step else None,
+    )
+
+
+def _terms(
+    cycle: Cycle, facts: CaseFacts, version: PolicyVersion | None, calendar: CompiledCalendar, former: ClockRow | None
+) -> Terms:
+    if version is None:
+        return Terms(target=None, calendar=calendar)
+    carried = None
+    if cycle.carries and former is not None and former.remaining_s is not None:
+        carried = max(0, former.remaining_s)
+    cap = timedelta(seconds=version.extension_cap_s) if version.extension_cap_s is not None else None
+    return Terms(
+        target=Target(version.target.unit, version.target.amount),
+        calendar=calendar,
+        source_due_at=facts.source_due_at,
+        carried_remaining_s=carried,
+        extension_cap=cap,
+        max_extensions=version.max_extensions,
+    )
+
+
+def _pause_reason(events: list[ClockEvent]) -> str | None:
+    return next((event.reason for event in reversed(events) if event.kind is EventKind.PAUSE), None)

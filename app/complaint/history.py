@@ -1,0 +1,317 @@
+"""The fold of a complaint's history: where it stands, who held it, and the cycles of its clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.complaint.cycles import Cycle, CycleBook
+from app.complaint.events import CaseEvent, Effect, EventKind, Timing
+from app.complaint.lifecycle import CANCELLED, OPEN, STEPS, TERMINAL, WAITING, Move, Status, may_follow
+
+PAUSE_COMPLAINANT = "awaiting_complainant"
+
+# At one instant a complaint is first reported, then given to a unit, then spoken about.
+_ORDER = {EventKind.REPORTED: 0, EventKind.ASSIGNED: 1}
+_OWNING = frozenset(Move) - {Move.CLAIM, Move.RELEASE, Move.ASSIGN, Move.RESPOND}
+
+
+@dataclass(frozen=True, slots=True)
+class StintFacts:
+    """One unit's holding of the complaint."""
+
+    unit_id: int
+    assigned_at: datetime
+    accepted_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseFacts:
+    """A span in which the complaint waited for somebody else than its unit."""
+
+    reason: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    actor_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What the history of one complaint amounts to.
+
+    `source_status` is the newest word that a source has said, verbatim, whether or not it counts; `effects` says what
+    each entry, by its key, did.
+    """
+
+    status: Status
+    source_status: str | None
+    unit_id: int | None
+    assignee_id: int | None
+    reported_at: datetime
+    closed_at: datetime | None
+    promised_at: datetime | None
+    hops: int
+    rework_count: int
+    reopen_count: int
+    cycles: tuple[Cycle, ...]
+    stints: tuple[StintFacts, ...]
+    pauses: tuple[PauseFacts, ...]
+    effects: dict[str, Effect]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still owes the citizen something."""
+        return self.status in OPEN
+
+    @property
+    def conflict_count(self) -> int:
+        """How many of the sources' words an officer's move overrules."""
+        return sum(effect is Effect.CONFLICT for effect in self.effects.values())
+
+
+def fold_case(events: Iterable[CaseEvent]) -> Case:
+    """The case that `events` amount to, in whatever order they arrived.
+
+    Raises: ValueError when nothing says that the complaint was reported.
+    """
+    ordered = sorted(events, key=_position)
+    reported = [event.occurred_at for event in ordered if event.kind is EventKind.REPORTED]
+    if not reported:
+        raise ValueError("a history without a report cannot be folded")
+    walk = _Walk(reported_at=min(reported), ordered=ordered)
+    for event in ordered:
+        walk.effects[event.key] = walk.take(event)
+    return walk.case()
+
+
+def _position(event: CaseEvent) -> tuple[datetime, int, int, int, str]:
+    return event.occurred_at, _ORDER.get(event.kind, 2), event.rank, event.id, event.key
+
+
+def _is_owning(event: CaseEvent) -> bool:
+    return event.kind is EventKind.MOVE and event.move in _OWNING
+
+
+@dataclass(slots=True)
+class _Walk:
+    """The state of the fold between two entries."""
+
+    reported_at: datetime
+    ordered: Sequence[CaseEvent]
+    status: Status = Status.RECEIVED
+    known: Status = Status.RECEIVED
+    word: str | None = None
+    unit_id: int | None = None
+    unit_rank: int = -1
+    assignee_id: int | None = None
+    is_accepted: bool = False
+    is_owned: bool = False
+    closed_at: datetime | None = None
+    promised_at: datetime | None = None
+    closed_by_source: bool = False
+    rework_count: int = 0
+    reopen_count: int = 0
+    stints: list[StintFacts] = field(default_factory=list)
+    pauses: list[PauseFacts] = field(default_factory=list)
+    effects: dict[str, Effect] = field(default_factory=dict)
+    book: CycleBook = field(default_factory=CycleBook)
+
+    def __post_init__(self) -> None:
+        for clock in ("respond", "resolve"):
+            self.book.start(clock, self.reported_at)
+
+    def take(self, event: CaseEvent) -> Effect:
+        """Apply one entry; the answer is what it did."""
+        at = max(event.occurred_at, self.reported_at)
+        match event.kind:
+            case EventKind.STATUS if event.status is not None:
+                return self._hear(event, event.status, at)
+            case EventKind.ASSIGNED if event.unit_id is not None:
+                return self._assign_by_source(event, event.unit_id, at)
+            case EventKind.REPLIED:
+                self.book.stop("respond", at, event)
+            case EventKind.MOVE if event.move is not None:
+                self._move(event, event.move, at)
+        return Effect.APPLIED
+
+    def case(self) -> Case:
+        """The finished value."""
+        self.book.settle_units(self.unit_id)
+        return Case(
+            status=self.status,
+            source_status=self.word,
+            unit_id=self.unit_id,
+            assignee_id=self.assignee_id,
+            reported_at=self.reported_at,
+            closed_at=self.closed_at,
+            promised_at=self.promised_at,
+            hops=max(0, self._handovers()),
+            rework_count=self.rework_count,
+            reopen_count=self.reopen_count,
+            cycles=self.book.all(),
+            stints=tuple(self.stints),
+            pauses=tuple(self.pauses),
+            effects=self.effects,
+        )
+
+    def _handovers(self) -> int:
+        return sum(before.unit_id != after.unit_id for before, after in zip(self.stints, self.stints[1:], strict=False))
+
+    # --- words of sources -------------------------------------------------------------------------------------------
+
+    def _hear(self, event: CaseEvent, status: Status, at: datetime) -> Effect:
+        if overruled := self._overruled(event):
+            agrees = status is self.status
+            return Effect.CONFLICT if _is_owning(overruled) and not agrees else Effect.SHADOWED
+        self.word = event.word
+        if status is Status.UNKNOWN:
+            if not self.is_owned:
+                self.status = Status.UNKNOWN
+            return Effect.UNREADABLE
+        if self.is_owned and status is not self.status and not may_follow(self.status, status):
+            return Effect.CONFLICT
+        self._enter(status, at, event)
+        return Effect.APPLIED
+
+    def _assign_by_source(self, event: CaseEvent, unit_id: int, at: datetime) -> Effect:
+        overruled = self._overruled(event)
+        if overruled is not None and _is_owning(overruled):
+            return Effect.APPLIED if unit_id == self.unit_id else Effect.CONFLICT
+        if event.rank < self.unit_rank:
+            return Effect.SHADOWED
+        self.unit_rank = event.rank
+        self._assign(unit_id, at, event)
+        return Effect.APPLIED
+
+    def _overruled(self, event: CaseEvent) -> CaseEvent | None:
+        """The dated word or officer's move inside the span of an undated entry: it lies anywhere in that span."""
+        if event.timing is Timing.DATED or event.earliest_at is None:
+            return None
+        for other in reversed(self.ordered):
+            if other is event or not event.earliest_at < other.occurred_at <= event.occurred_at:
+                continue
+            if _is_owning(other) or (other.kind is event.kind is EventKind.STATUS and other.timing is Timing.DATED):
+                return other
+        return None
+
+    # --- officers' moves --------------------------------------------------------------------------------------------
+
+    def _move(self, event: CaseEvent, move: Move, at: datetime) -> None:
+        if move in (Move.CLAIM, Move.ASSIGN):
+            self.assignee_id = event.assignee_id
+        elif move is Move.RELEASE:
+            self.assignee_id = None
+        elif move is Move.RESPOND:
+            self.book.stop("respond", at, event)
+        if move not in _OWNING:
+            return
+        self.is_owned = True
+        if move is Move.FORWARD and event.unit_id is not None:
+            self.assignee_id = None
+            self._assign(event.unit_id, at, event)
+        target = STEPS[move].target
+        if target is not None:
+            self._enter(target, at, event)
+
+    # --- what follows from a change ---------------------------------------------------------------------------------
+
+    def _assign(self, unit_id: int, at: datetime, event: CaseEvent) -> None:
+        if unit_id == self.unit_id and self.stints and self.stints[-1].ended_at is None:
+            return
+        self._end_stint(at, "forwarded")
+        for clock in ("coordinate", "handle"):
+            self.book.stop(clock, at, event)
+        self.unit_id = unit_id
+        self.is_accepted = False
+        self.stints.append(StintFacts(unit_id=unit_id, assigned_at=at))
+        if self.status in OPEN:
+            self.book.start("coordinate", at, unit_id=unit_id, event=event)
+        else:
+            self._end_stint(at, str(self.status))
+
+    def _enter(self, status: Status, at: datetime, event: CaseEvent) -> None:
+        before, self.status, self.known = self.known, status, status
+        if status is Status.SCHEDULED:
+            self._schedule(at, event)
+        if status is before:
+            return
+        is_reopened = before in TERMINAL and status in OPEN
+        if is_reopened:
+            self._reopen(at, event)
+        self._leave(before, status, at, event)
+        if status in CANCELLED:
+            self.book.cancel_all(at)
+        if status not in WAITING and status not in CANCELLED:
+            self._accept(status, at, event, is_answer=not is_reopened)
+        if status is Status.AWAITING_VALIDATION:
+            for clock in ("resolve", "handle"):
+                self.book.stop(clock, at, event)
+            self.book.start("validate", at, unit_id=self.unit_id, event=event)
+        elif status is Status.AWAITING_COMPLAINANT:
+            self.pauses.append(PauseFacts(PAUSE_COMPLAINANT, at, actor_id=event.actor_id))
+            self.book.pause_all(at, PAUSE_COMPLAINANT)
+        elif status is Status.REWORK:
+            self.rework_count += not is_reopened
+        elif status in TERMINAL:
+            self._close(status, at, event)
+
+    def _leave(self, before: Status, status: Status, at: datetime, event: CaseEvent) -> None:
+        if before is Status.AWAITING_COMPLAINANT:
+            self._end_pause(at)
+            self.book.resume_all(at)
+        if before is Status.AWAITING_VALIDATION:
+            self.book.stop("validate", at, event)
+            if status in OPEN:
+                self.book.void_stop("resolve", at)
+                self.book.turn_stop_into_pause("handle", at, reason=str(Status.AWAITING_VALIDATION))
+
+    def _accept(self, status: Status, at: datetime, event: CaseEvent, *, is_answer: bool) -> None:
+        if is_answer:
+            self.book.stop("respond", at, event)
+        self.book.stop("coordinate", at, event)
+        if self.is_accepted or not self.stints or self.stints[-1].ended_at is not None:
+            return
+        self.is_accepted = True
+        last = self.stints[-1]
+        self.stints[-1] = StintFacts(last.unit_id, last.assigned_at, at)
+        if status in OPEN:
+            self.book.start("handle", at, unit_id=last.unit_id, event=event)
+
+    def _schedule(self, at: datetime, event: CaseEvent) -> None:
+        self.promised_at = event.promised_at or self.promised_at
+        for clock in ("resolve", "handle"):
+            self.book.extend(clock, at, event.promised_at)
+
+    def _close(self, status: Status, at: datetime, event: CaseEvent) -> None:
+        self.closed_at = at
+        self.closed_by_source = event.kind is EventKind.STATUS
+        if status not in CANCELLED:
+            self.book.stop_all(at, event)
+        self._end_stint(at, str(status))
+
+    def _reopen(self, at: datetime, event: CaseEvent) -> None:
+        """A new cycle of the citizen's clocks, or none where an officer worked on what a source had called done."""
+        self.closed_at = None
+        if self.closed_by_source and event.kind is EventKind.MOVE and event.move is not Move.REOPEN:
+            for clock in ("respond", "resolve"):
+                self.book.void_stop(clock, at)
+        else:
+            self.reopen_count += 1
+            for clock in ("respond", "resolve"):
+                self.book.start(clock, at, carries=True, event=event)
+        if self.unit_id is not None:
+            self.is_accepted = False
+            self.stints.append(StintFacts(self.unit_id, at))
+
+    def _end_stint(self, at: datetime, outcome: str) -> None:
+        if self.stints and self.stints[-1].ended_at is None:
+            last = self.stints[-1]
+            self.stints[-1] = StintFacts(last.unit_id, last.assigned_at, last.accepted_at, at, outcome)
+
+    def _end_pause(self, at: datetime) -> None:
+        if self.pauses and self.pauses[-1].ended_at is None:
+            last = self.pauses[-1]
+            self.pauses[-1] = PauseFacts(last.reason, last.started_at, at, last.actor_id)

@@ -1,0 +1,91 @@
+"""Change numbers and reserved ids: what the two databases do differently, named as capabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Table, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.tables.machine import Counter
+
+CHANGE = "change"
+RULES = "rules"
+
+
+def is_postgresql(connection: AsyncConnection) -> bool:
+    """Whether this connection speaks to PostgreSQL; every difference between the two databases asks here."""
+    return connection.dialect.name == "postgresql"
+
+
+async def next_change(connection: AsyncConnection) -> int:
+    """The change number of this transaction, the same for all that it changes.
+
+    On PostgreSQL it is the transaction's own id: a reader who stays below the oldest transaction still running
+    (`change_horizon`) can never skip one that commits late. On SQLite writers queue, so a counter is enough.
+    """
+    if is_postgresql(connection):
+        return int(await connection.scalar(text("SELECT pg_current_xact_id()::text::bigint")) or 0)
+    return await count_up(connection, CHANGE)
+
+
+async def change_horizon(connection: AsyncConnection) -> int:
+    """Below this number every change is committed and visible."""
+    if is_postgresql(connection):
+        return int(await connection.scalar(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")) or 0)
+    value = await connection.scalar(select(Counter.value).where(Counter.name == CHANGE))
+    return int(value or 0) + 1
+
+
+async def count_up(connection: AsyncConnection, name: str) -> int:
+    """The counter `name`, one higher than before."""
+    counted = await connection.scalar(
+        update(Counter).where(Counter.name == name).values(value=Counter.value + 1).returning(Counter.value)
+    )
+    if counted is not None:
+        return int(counted)
+    await upsert(connection, _counter, [{"name": name, "value": 1}], key=("name",))
+    return 1
+
+
+async def database_now(connection: AsyncConnection) -> datetime:
+    """The database's own clock, aware; leases are judged by it, since the clocks of two workers may differ."""
+    if is_postgresql(connection):
+        value = await connection.scalar(select(func.clock_timestamp()))
+        assert isinstance(value, datetime)
+        return value
+    text_value = await connection.scalar(select(func.strftime("%Y-%m-%dT%H:%M:%f+00:00", "now")))
+    return datetime.fromisoformat(str(text_value))
+
+
+async def reserve_ids(connection: AsyncConnection, table: Table, count: int) -> list[int]:
+    """`count` ids for new rows of `table`, so that a batch can write children without asking row by row."""
+    if count == 0:
+        return []
+    if is_postgresql(connection):
+        statement = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
+        return [int(each) for each in await connection.scalars(statement, {"table": table.name, "count": count})]
+    top = int(await connection.scalar(select(func.coalesce(func.max(table.c.id), 0))) or 0)
+    return list(range(top + 1, top + count + 1))
+
+
+async def upsert(
+    connection: AsyncConnection, table: Table, rows: Sequence[dict[str, object]], *, key: Sequence[str]
+) -> None:
+    """Insert `rows`, or overwrite the ones that `key` already names; one `executemany`."""
+    if not rows:
+        return
+    insert = postgresql_insert if is_postgresql(connection) else sqlite_insert
+    statement = insert(table).values({name: bindparam(name) for name in rows[0]})
+    kept = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    if kept:
+        statement = statement.on_conflict_do_update(index_elements=list(key), set_=kept)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=list(key))
+    await connection.execute(statement, list(rows))
+
+
+_counter: Table = Counter.__table__  # type: ignore[assignment]

@@ -1,0 +1,275 @@
+"""`lock()`, `find()` and `advance()`: the one writer of a complaint's status, clocks and history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.complaint.clocks import CaseFacts, ClockRow, Rulebook, headline, settle
+from app.complaint.errors import NotFound
+from app.complaint.events import CaseEvent
+from app.complaint.history import Case, PauseFacts, StintFacts, fold_case
+from app.complaint.lifecycle import OPEN, TERMINAL
+from app.db.case_rows import Stored, read_stored, slot_rows
+from app.db.changes import next_change, reserve_ids
+from app.db.tables.complaints import Complaint, ComplaintEvent, Pause, QueueSlot, SlaClock, Stint
+from app.sla.clock import State
+
+NEVER = datetime.fromisoformat("9998-01-01T00:00:00+00:00")
+"""Where the queue puts what has no due time: after everything that has one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """New entries for one complaint's history, and header values that no history holds (text, place, flags).
+
+    `is_new`: `complaint_id` was reserved for it and `values` is the whole header. `bumps`: whether the version rises,
+    as every change by an officer or a source does, and a recalculation does not.
+    """
+
+    complaint_id: int
+    events: Sequence[CaseEvent] = ()
+    values: Mapping[str, object] = field(default_factory=dict)
+    is_new: bool = False
+    bumps: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advanced:
+    """What a change came to."""
+
+    complaint_id: int
+    case: Case
+    rows: Sequence[ClockRow]
+    version: int
+
+
+async def lock(connection: AsyncConnection, complaint_id: int) -> Any:
+    """The complaint's header row, locked until the transaction ends.
+
+    Raises: NotFound.
+    """
+    statement = select(*_complaint.c).where(Complaint.id == complaint_id).with_for_update()
+    row = (await connection.execute(statement)).one_or_none()
+    if row is None:
+        raise NotFound(f"complaint {complaint_id} does not exist")
+    return row
+
+
+async def lock_all(connection: AsyncConnection, complaint_ids: Sequence[int]) -> None:
+    """Lock the complaints in the order of their ids, so that two batches cannot block each other for ever."""
+    if complaint_ids:
+        wanted = select(Complaint.id).where(Complaint.id.in_(sorted(complaint_ids))).order_by(Complaint.id)
+        await connection.execute(wanted.with_for_update())
+
+
+async def find(connection: AsyncConnection, ref: str) -> int | None:
+    """The id of the complaint that `ref`, an id or a ticket code, names."""
+    by_code = select(Complaint.id).where(Complaint.ticket_code == ref)
+    found: int | None = await connection.scalar(by_code)
+    if found is None and ref.isascii() and ref.isdigit() and len(ref) < 19:
+        found = await connection.scalar(select(Complaint.id).where(Complaint.id == int(ref)))
+    return found
+
+
+async def advance(
+    connection: AsyncConnection, changes: Sequence[Change], rules: Rulebook, *, now: datetime
+) -> list[Advanced]:
+    """Write the changes: history, then status, clocks, stints and queue places as their fold gives them.
+
+    The caller holds the locks of the complaints that exist. Entries whose key the history holds already are ignored.
+    """
+    if not changes:
+        return []
+    stored = await read_stored(connection, [change.complaint_id for change in changes if not change.is_new])
+    change_no = await next_change(connection)
+    work = _Work(now=now, change_no=change_no, rules=rules)
+    advanced = [work.take(change, stored.get(change.complaint_id)) for change in changes]
+    await work.write(connection)
+    return advanced
+
+
+@dataclass(slots=True)
+class _Work:
+    """The rows that a batch of changes writes, gathered before the first statement."""
+
+    now: datetime
+    change_no: int
+    rules: Rulebook
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def take(self, change: Change, stored: Stored | None) -> Advanced:
+        known = {event.key for event in stored.events} if stored else set()
+        added = [event for event in change.events if event.key not in known]
+        header = dict(stored.header) if stored else {}
+        header.update(change.values)
+        case = fold_case([*(stored.events if stored else ()), *added])
+        rows = settle(case, _facts(header), self.rules, stored.held if stored else {})
+        version = int(header.get("version", 0)) + 1 if change.bumps else int(header["version"])
+        values = {**change.values, **_header_values(case, rows), "version": version, "change_no": self.change_no}
+        if change.bumps:
+            values["updated_at"] = self.now
+        self._add_header(change, values)
+        self._add_events(change.complaint_id, added, case, stored)
+        self._add_clocks(change.complaint_id, rows, stored)
+        self._add_spans(change.complaint_id, case, stored)
+        self._add_slots(change.complaint_id, values, header)
+        return Advanced(complaint_id=change.complaint_id, case=case, rows=rows, version=version)
+
+    def _put(self, kind: str, row: dict[str, Any]) -> None:
+        self.rows.setdefault(kind, []).append(row)
+
+    def _add_header(self, change: Change, values: dict[str, Any]) -> None:
+        if change.is_new:
+            self._put("complaint", {"id": change.complaint_id, **values})
+        else:
+            self._put("header", {"id_": change.complaint_id, **values})
+
+    def _add_events(self, complaint_id: int, added: Sequence[CaseEvent], case: Case, stored: Stored | None) -> None:
+        for event in added:
+            row = {name: getattr(event, name) for name in _EVENT_FIELDS}
+            self._put("event", {**row, "complaint_id": complaint_id, "effect": case.effects[event.key], "details": {}})
+        for key, effect in (stored.effects if stored else {}).items():
+            if case.effects[key] is not effect:
+                self._put("effect", {"complaint_id_": complaint_id, "key_": key, "effect": case.effects[key]})
+
+    def _add_clocks(self, complaint_id: int, rows: Sequence[ClockRow], stored: Stored | None) -> None:
+        former = stored.clocks if stored else {}
+        for row in rows:
+            values = {name: getattr(row, name) for name in _CLOCK_FIELDS}
+            if row.key not in former:
+                self._put("clock", {"complaint_id": complaint_id, **values})
+            elif any(former[row.key][name] != value for name, value in values.items()):
+                self._put("clock_change", {"id_": former[row.key]["id"], **values})
+        for key in former.keys() - {row.key for row in rows}:
+            self._put("clock_gone", {"id_": former[key]["id"]})
+
+    def _add_spans(self, complaint_id: int, case: Case, stored: Stored | None) -> None:
+        for kind, names, spans, count in (
+            ("stint", _STINT_FIELDS, case.stints, stored.stint_count if stored else 0),
+            ("pause", _PAUSE_FIELDS, case.pauses, stored.pause_count if stored else 0),
+        ):
+            for ordinal in range(1, count + 1):
+                self._put(f"{kind}_gone", {"id_": complaint_id, "ordinal_": ordinal})
+            for ordinal, span in enumerate(spans, start=1):
+                row = {name: getattr(span, name) for name in names}
+                self._put(kind, {"complaint_id": complaint_id, "ordinal": ordinal, **row})
+
+    def _add_slots(self, complaint_id: int, values: dict[str, Any], header: Mapping[str, Any]) -> None:
+        was = (header.get("is_open", False), header.get("unit_id"), header.get("queue_at"))
+        if was == (values["is_open"], values["unit_id"], values["queue_at"]):
+            return
+        if was[0]:
+            self._put("slot_gone", {"id_": complaint_id})
+        if values["is_open"]:
+            for row in slot_rows(complaint_id, values["unit_id"], values["queue_at"], self.rules):
+                self._put("slot", row)
+
+    async def write(self, connection: AsyncConnection) -> None:
+        """One `executemany` for each kind of row, parents first."""
+        for kind in ("event", "clock"):
+            ids = await reserve_ids(connection, _INSERTS[kind], len(self.rows.get(kind, ())))
+            for row, row_id in zip(self.rows.get(kind, ()), ids, strict=True):
+                row["id"] = row_id
+        for kind, table in _INSERTS.items():
+            if kind == "complaint" and (rows := self.rows.get(kind)):
+                await connection.execute(insert(table), rows)
+        for kind, statement in _CHANGES.items():
+            if rows := self.rows.get(kind):
+                await connection.execute(statement, rows)
+        if rows := self.rows.get("header"):
+            await _update_headers(connection, rows)
+        for kind, table in _INSERTS.items():
+            if kind != "complaint" and (rows := self.rows.get(kind)):
+                await connection.execute(insert(table), rows)
+
+
+async def _update_headers(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Update headers; rows that set the same columns go together."""
+    grouped: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        grouped.setdefault(tuple(sorted(row)), []).append(row)
+    for names, group in grouped.items():
+        values: dict[str, Any] = {name: bindparam(name) for name in names if name != "id_"}
+        await connection.execute(update(_complaint).where(Complaint.id == bindparam("id_")).values(values), group)
+
+
+def _facts(header: Mapping[str, Any]) -> CaseFacts:
+    families = header.get("policy_families")
+    return CaseFacts(
+        connectors=tuple(header["connectors"]),
+        category=header.get("category_code"),
+        channel=header.get("channel"),
+        classification=header.get("classification"),
+        families=frozenset(families) if families is not None else None,
+        source_due_at=header.get("source_due_at"),
+        is_history=bool(header.get("is_history", False)),
+    )
+
+
+def _header_values(case: Case, rows: Sequence[ClockRow]) -> dict[str, Any]:
+    """The header columns that are a fold of the history, with the headline timers."""
+    first = headline(rows) if case.status in OPEN else None
+    return {
+        "status": case.status,
+        "source_status": case.source_status,
+        "is_open": case.status not in TERMINAL,
+        "unit_id": case.unit_id,
+        "assignee_id": case.assignee_id,
+        "reported_at": case.reported_at,
+        "closed_at": case.closed_at,
+        "promised_at": case.promised_at,
+        "hops": case.hops,
+        "rework_count": case.rework_count,
+        "reopen_count": case.reopen_count,
+        "conflict_count": case.conflict_count,
+        "next_clock": first[0] if first else None,
+        "next_due_at": first[1] if first else None,
+        "queue_at": first[1] if first else NEVER,
+        "respond_due_at": _due(rows, "respond"),
+        "resolve_due_at": _due(rows, "resolve"),
+        "is_missed": any(row.state is State.MISSED for row in rows),
+    }
+
+
+def _due(rows: Sequence[ClockRow], clock: str) -> datetime | None:
+    """The earliest due time of the newest cycle of `clock`."""
+    due = [(-row.cycle, row.due_at) for row in rows if row.clock == clock and row.due_at is not None]
+    return min(due)[1] if due else None
+
+
+_complaint: Table = Complaint.__table__  # type: ignore[assignment]
+_event: Table = ComplaintEvent.__table__  # type: ignore[assignment]
+_clock: Table = SlaClock.__table__  # type: ignore[assignment]
+_slot: Table = QueueSlot.__table__  # type: ignore[assignment]
+_stint: Table = Stint.__table__  # type: ignore[assignment]
+_pause: Table = Pause.__table__  # type: ignore[assignment]
+
+_CLOCK_FIELDS = tuple(each.name for each in fields(ClockRow))
+_EVENT_FIELDS = tuple(each.name for each in fields(CaseEvent) if each.name != "id")
+
+_STINT_FIELDS = tuple(each.name for each in fields(StintFacts))
+_PAUSE_FIELDS = tuple(each.name for each in fields(PauseFacts))
+
+_INSERTS = {"complaint": _complaint, "event": _event, "clock": _clock, "slot": _slot, "stint": _stint, "pause": _pause}
+_CHANGES = {
+    "effect": update(_event)
+    .where(_event.c.complaint_id == bindparam("complaint_id_"), _event.c.key == bindparam("key_"))
+    .values(effect=bindparam("effect")),
+    "clock_change": update(_clock)
+    .where(_clock.c.id == bindparam("id_"))
+    .values({name: bindparam(name) for name in _CLOCK_FIELDS}),
+    "clock_gone": delete(_clock).where(_clock.c.id == bindparam("id_")),
+    "slot_gone": delete(_slot).where(_slot.c.complaint_id == bindparam("id_")),
+    "stint_gone": delete(_stint).where(
+        _stint.c.complaint_id == bindparam("id_"), _stint.c.ordinal == bindparam("ordinal_")
+    ),
+    "pause_gone": delete(_pause).where(
+        _pause.c.complaint_id == bindparam("id_"), _pause.c.ordinal == bindparam("ordinal_")
+    ),
+}

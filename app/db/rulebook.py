@@ -1,0 +1,106 @@
+"""The rules in force, read from their tables into one value and kept until their revision changes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.complaint.clocks import DatedCalendar, Rulebook
+from app.db.changes import RULES
+from app.db.tables.machine import Counter
+from app.db.tables.rules import Calendar, CalendarVersion, Policy, PolicyVersion
+from app.db.tables.units import Unit, UnitAncestor
+from app.sla.calendars import CompiledCalendar, compile_calendar, parse_rules
+from app.sla.clock import Target
+from app.sla.policy import Applies
+from app.sla.policy import PolicyVersion as PolicyValue
+
+
+class Rulebooks:
+    """Gives the rulebook of the current revision; one object for each process."""
+
+    def __init__(self) -> None:
+        self._held: Rulebook | None = None
+        self._compiled: dict[int, CompiledCalendar] = {}
+
+    async def current(self, connection: AsyncConnection) -> Rulebook:
+        """The rulebook in force; costs one small query unless the rules or units changed."""
+        revision = await connection.scalar(select(Counter.value).where(Counter.name == RULES)) or 0
+        if self._held is None or self._held.revision != revision:
+            self._held = await self._read(connection, int(revision))
+        return self._held
+
+    async def _read(self, connection: AsyncConnection, revision: int) -> Rulebook:
+        calendars, by_id = await self._calendars(connection)
+        versions = await _policy_versions(connection)
+        units = (await connection.execute(select(Unit.id, Unit.code, Unit.is_validator))).all()
+        validators = [unit.id for unit in units if unit.is_validator]
+        return Rulebook(
+            revision=revision,
+            policies=tuple(versions.values()),
+            calendars=calendars,
+            policy_by_id=versions,
+            calendar_by_id=by_id,
+            ancestors=await _ancestors(connection),
+            unit_codes={unit.id: unit.code for unit in units},
+            validator_id=validators[0] if validators else None,
+        )
+
+    async def _calendars(
+        self, connection: AsyncConnection
+    ) -> tuple[dict[str, DatedCalendar], dict[int, CompiledCalendar]]:
+        statement = (
+            select(CalendarVersion.id, CalendarVersion.rules, Calendar.name)
+            .join(Calendar, Calendar.id == CalendarVersion.calendar_id)
+            .where(CalendarVersion.published_at.is_not(None))
+            .order_by(CalendarVersion.calendar_id, CalendarVersion.version)
+        )
+        newest: dict[str, DatedCalendar] = {}
+        for row in await connection.execute(statement):
+            if row.id not in self._compiled:
+                self._compiled[row.id] = compile_calendar(parse_rules(row.rules))
+            newest[row.name] = DatedCalendar(row.id, self._compiled[row.id])
+        return newest, dict(self._compiled)
+
+
+async def _policy_versions(connection: AsyncConnection) -> Mapping[int, PolicyValue]:
+    statement = (
+        select(PolicyVersion, Policy.name, Policy.family, Policy.clock)
+        .join(Policy, Policy.id == PolicyVersion.policy_id)
+        .where(PolicyVersion.published_at.is_not(None), Policy.kind == "clock")
+        .order_by(PolicyVersion.id)
+    )
+    return {row.id: _value(row) for row in await connection.execute(statement)}
+
+
+def _value(row: Any) -> PolicyValue:
+    return PolicyValue(
+        id=row.id,
+        policy=row.name,
+        family=row.family,
+        version=row.version,
+        clock=row.clock,
+        target=Target(row.target_unit, row.target_amount),
+        calendar=row.calendar,
+        applies=Applies(**{name: tuple(values) for name, values in row.applies.items()}),
+        honours=frozenset(row.honours),
+        thresholds=tuple(row.thresholds),
+        repeat_s=row.repeat_s,
+        extension_cap_s=row.extension_cap_s,
+        max_extensions=row.max_extensions,
+        effective_on=row.effective_on,
+        basis=row.basis,
+        confidence=row.confidence,
+    )
+
+
+async def _ancestors(connection: AsyncConnection) -> dict[int, tuple[int, ...]]:
+    statement = select(UnitAncestor.unit_id, UnitAncestor.ancestor_id).order_by(UnitAncestor.depth)
+    found: dict[int, list[int]] = defaultdict(list)
+    for row in await connection.execute(statement):
+        found[row.unit_id].append(row.ancestor_id)
+    return {unit_id: tuple(ancestors) for unit_id, ancestors in found.items()}

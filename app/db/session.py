@@ -1,0 +1,83 @@
+"""Engines: one for the application and the tests alike, so that both databases behave the same."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+_BUSY_TIMEOUT_MS = 15_000
+
+
+def async_url(url: str) -> URL:
+    """The URL with the driver that this project uses for its database.
+
+    >>> str(async_url("sqlite:///tanggap.db"))
+    'sqlite+aiosqlite:///tanggap.db'
+    """
+    parsed = make_url(url)
+    driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}.get(parsed.get_backend_name())
+    if driver is None:
+        raise ValueError(f"database {parsed.get_backend_name()} is not supported: use sqlite or postgresql")
+    return parsed.set(drivername=driver)
+
+
+def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
+    """An engine for `url`; closes nothing by itself.
+
+    PostgreSQL runs without prepared statements of its own, so that PgBouncer in transaction mode works.
+    """
+    target = async_url(url)
+    if target.get_backend_name() == "sqlite":
+        engine = create_async_engine(target, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000}, pool_size=pool_size)
+        _prepare_sqlite(engine.sync_engine)
+        return engine
+    return create_async_engine(
+        target,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={"prepare_threshold": None, "options": "-c timezone=UTC"},
+    )
+
+
+@asynccontextmanager
+async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One writing transaction: committed at the end, rolled back when the block raises.
+
+    On SQLite it takes the write lock at once; a lock taken half-way fails in spite of the busy timeout.
+    """
+    async with engine.connect() as connection:
+        await connection.execution_options(tanggap_writes=True)
+        async with connection.begin():
+            yield connection
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One reading transaction; nothing it did is kept."""
+    async with engine.connect() as connection:
+        yield connection
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(dbapi_connection: Any, _record: object) -> None:
+        # The driver must not begin transactions by itself: with its own begin, a savepoint in the tests leaks.
+        dbapi_connection.isolation_level = None
+        cursor: sqlite3.Cursor = dbapi_connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("tanggap_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

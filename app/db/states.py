@@ -1,0 +1,49 @@
+"""Closed sets of states that only rows have: of rejects, runs, alerts and deliveries."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RejectState(StrEnum):
+    """Whether a reject still waits for a mapping that can read it."""
+
+    OPEN = "open"
+    REPLAYED = "replayed"
+
+
+class RunKind(StrEnum):
+    """Why a source was read."""
+
+    PULL = "pull"
+    BACKFILL = "backfill"
+    IMPORT = "import"
+    REPLAY = "replay"
+    PUSH = "push"
+
+
+class RunState(StrEnum):
+    """Where a run stands; `lost` is one whose worker died."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+class AlertState(StrEnum):
+    """Where an alert stands over all its deliveries."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    WITHDRAWN = "withdrawn"
+
+
+class DeliveryState(StrEnum):
+    """Where one delivery stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    WITHDRAWN = "withdrawn"

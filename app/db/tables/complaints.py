@@ -1,0 +1,213 @@
+"""Tables of the complaint and of what follows from its history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import text as condition
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.complaint.events import Effect, EventKind, Timing
+from app.complaint.lifecycle import Move, Status
+from app.db.column_types import BigId
+from app.db.tables.schema import ComplaintId, Id, Json_, Schema, Sealed, SourceId, UnitId
+from app.sla.clock import State, TargetUnit
+
+
+class Complaint(Schema):
+    """The one normalised complaint with its headline timers; status and timers are a fold of its events."""
+
+    __tablename__ = "complaint"
+    id: Mapped[Id]
+    ticket_code: Mapped[str | None] = mapped_column(String(40), unique=True)
+    version: Mapped[int]
+    change_no: Mapped[int] = mapped_column(BigId)
+    status: Mapped[Status]
+    source_status: Mapped[str | None]
+    is_open: Mapped[bool]
+    channel: Mapped[str]
+    classification: Mapped[str | None]
+    category: Mapped[str | None]
+    category_code: Mapped[str | None] = mapped_column(ForeignKey("category.code"))
+    unit_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("unit.id"))
+    assignee_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("officer.id"))
+    subject: Mapped[str | None]
+    text: Mapped[str]
+    lat: Mapped[float | None]
+    lng: Mapped[float | None]
+    address: Mapped[str | None]
+    kelurahan_code: Mapped[str | None]
+    evidence_urls: Mapped[Json_]
+    is_private: Mapped[bool]
+    is_anonymous: Mapped[bool]
+    is_confidential: Mapped[bool]
+    is_history: Mapped[bool]
+    time_precision: Mapped[str] = mapped_column(String(10))
+    source_due_at: Mapped[datetime | None]
+    reported_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    promised_at: Mapped[datetime | None]
+    next_clock: Mapped[str | None]
+    next_due_at: Mapped[datetime | None]
+    respond_due_at: Mapped[datetime | None]
+    resolve_due_at: Mapped[datetime | None]
+    is_missed: Mapped[bool]
+    hops: Mapped[int]
+    rework_count: Mapped[int]
+    reopen_count: Mapped[int]
+    conflict_count: Mapped[int]
+    content_source_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("source.id"))
+    handling_source_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("source.id"))
+    connectors: Mapped[Json_]
+    policy_families: Mapped[Json_]
+    queue_at: Mapped[datetime]
+    __table_args__ = (
+        Index(
+            "ix_complaint_queue",
+            "queue_at",
+            "id",
+            postgresql_where=condition("is_open"),
+            sqlite_where=condition("is_open"),
+        ),
+        Index(
+            "ix_complaint_unit_queue",
+            "unit_id",
+            "queue_at",
+            "id",
+            postgresql_where=condition("is_open"),
+            sqlite_where=condition("is_open"),
+        ),
+        Index("ix_complaint_unit_reported", "unit_id", "reported_at", "id"),
+        Index("ix_complaint_reported", "reported_at", "id"),
+        Index("ix_complaint_updated", "updated_at", "id"),
+        Index("ix_complaint_change", "change_no", "id"),
+        Index(
+            "ix_complaint_unknown",
+            "id",
+            postgresql_where=condition("status = 'unknown'"),
+            sqlite_where=condition("status = 'unknown'"),
+        ),
+    )
+
+
+class QueueSlot(Schema):
+    """An open complaint's place in the queue of its unit and of each unit above: a page is one range of this key."""
+
+    __tablename__ = "queue_slot"
+    ancestor_id: Mapped[UnitId] = mapped_column(primary_key=True)
+    queue_at: Mapped[datetime] = mapped_column(primary_key=True)
+    complaint_id: Mapped[ComplaintId] = mapped_column(primary_key=True)
+    __table_args__ = (Index("ix_queue_slot_complaint", "complaint_id"),)
+
+
+class ComplaintEvent(Schema):
+    """One entry of the history; append-only but for its effect, which late entries may change."""
+
+    __tablename__ = "complaint_event"
+    id: Mapped[Id]
+    complaint_id: Mapped[ComplaintId]
+    key: Mapped[str] = mapped_column(String(80))
+    occurred_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    kind: Mapped[EventKind]
+    move: Mapped[Move | None]
+    status: Mapped[Status | None]
+    unit_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("unit.id"))
+    assignee_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("officer.id"))
+    actor_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("officer.id"))
+    source_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("source.id"))
+    word: Mapped[str | None]
+    reason: Mapped[str | None]
+    reason_code: Mapped[str | None]
+    text: Mapped[str | None]
+    is_public: Mapped[bool]
+    promised_at: Mapped[datetime | None]
+    timing: Mapped[Timing]
+    earliest_at: Mapped[datetime | None]
+    rank: Mapped[int]
+    effect: Mapped[Effect]
+    details: Mapped[Json_]
+    __table_args__ = (UniqueConstraint("complaint_id", "key"),)
+
+
+class SlaClock(Schema):
+    """One cycle of one clock under one policy (family '' = measured without a target)."""
+
+    __tablename__ = "sla_clock"
+    id: Mapped[Id]
+    complaint_id: Mapped[ComplaintId]
+    clock: Mapped[str] = mapped_column(String(20))
+    cycle: Mapped[int]
+    family: Mapped[str] = mapped_column(String(40))
+    unit_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("unit.id"))
+    policy_version_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("policy_version.id"))
+    calendar_version_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("calendar_version.id"))
+    state: Mapped[State]
+    target_unit: Mapped[TargetUnit | None]
+    target_amount: Mapped[int | None]
+    target_s: Mapped[int | None]
+    started_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    stopped_at: Mapped[datetime | None]
+    breached_at: Mapped[datetime | None]
+    elapsed_s: Mapped[int | None]
+    paused_s: Mapped[int]
+    remaining_s: Mapped[int | None]
+    paused_since: Mapped[datetime | None]
+    pause_reason: Mapped[str | None]
+    is_provisional: Mapped[bool]
+    timing: Mapped[Timing]
+    error_s: Mapped[int | None]
+    raised_step: Mapped[int]
+    next_step: Mapped[int | None]
+    next_fire_at: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("complaint_id", "clock", "cycle", "family"),
+        Index(
+            "ix_sla_clock_fire",
+            "next_fire_at",
+            "id",
+            postgresql_where=condition("next_fire_at IS NOT NULL"),
+            sqlite_where=condition("next_fire_at IS NOT NULL"),
+        ),
+        Index("ix_sla_clock_unit_due", "unit_id", "clock", "due_at"),
+    )
+
+
+class Stint(Schema):
+    """One unit's holding of a complaint: from its assignment to its hand-over or the end."""
+
+    __tablename__ = "stint"
+    complaint_id: Mapped[ComplaintId] = mapped_column(primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    unit_id: Mapped[UnitId]
+    assigned_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    __table_args__ = (Index("ix_stint_unit_assigned", "unit_id", "assigned_at", "complaint_id"),)
+
+
+class Pause(Schema):
+    """A span in which the complaint waits for somebody else than the unit; which clocks honour it is policy."""
+
+    __tablename__ = "pause"
+    complaint_id: Mapped[ComplaintId] = mapped_column(primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(String(40))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    actor_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("officer.id"))
+
+
+class Identity(Schema):
+    """A complainant's identity, sealed with the data key; nothing else holds it."""
+
+    __tablename__ = "identity"
+    complaint_id: Mapped[ComplaintId] = mapped_column(primary_key=True)
+    source_id: Mapped[SourceId] = mapped_column(primary_key=True)
+    sealed: Mapped[Sealed]
+    received_at: Mapped[datetime]

@@ -1,0 +1,84 @@
+"""Tables of officers, sessions, tokens and the audit trail."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.complaint.roles import Role
+from app.db.column_types import BigId
+from app.db.tables.schema import Id, Json_, OfficerId, Schema, UnitId
+
+
+class Officer(Schema):
+    """Somebody who signs in."""
+
+    __tablename__ = "officer"
+    id: Mapped[Id]
+    username: Mapped[str] = mapped_column(String(80), unique=True)
+    name: Mapped[str]
+    role: Mapped[Role]
+    password_hash: Mapped[str | None]
+    is_active: Mapped[bool]
+    failed_sign_ins: Mapped[int]
+    locked_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class OfficerUnit(Schema):
+    """A unit whose complaints an officer sees, and those below; an officer without any sees the whole tree."""
+
+    __tablename__ = "officer_unit"
+    officer_id: Mapped[OfficerId] = mapped_column(primary_key=True)
+    unit_id: Mapped[UnitId] = mapped_column(primary_key=True)
+
+
+class Session(Schema):
+    """A signed-in browser: the hash of its cookie and its CSRF token."""
+
+    __tablename__ = "session"
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    officer_id: Mapped[OfficerId]
+    csrf_token: Mapped[str]
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class ApiToken(Schema):
+    """A bearer token: only its hash is kept."""
+
+    __tablename__ = "api_token"
+    id: Mapped[Id]
+    name: Mapped[str]
+    prefix: Mapped[str] = mapped_column(String(16))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[Role]
+    officer_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("officer.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+
+
+class ApiTokenUnit(Schema):
+    """A unit that a token covers, and those below; a token without any covers the whole tree and what is unrouted."""
+
+    __tablename__ = "api_token_unit"
+    token_id: Mapped[int] = mapped_column(BigId, ForeignKey("api_token.id"), primary_key=True)
+    unit_id: Mapped[UnitId] = mapped_column(primary_key=True)
+
+
+class Audit(Schema):
+    """Who did and who saw what; append-only, each row hashed over the one before."""
+
+    __tablename__ = "audit"
+    id: Mapped[Id]
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    action: Mapped[str] = mapped_column(String(60))
+    subject: Mapped[str]
+    details: Mapped[Json_]
+    hash: Mapped[str] = mapped_column(String(64))
