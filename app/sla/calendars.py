@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from threading import Lock
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -82,6 +83,8 @@ class CompiledCalendar:
     >>> calendar.instant(calendar.position(start) + 3600).isoformat()
     '2026-06-02T06:30:00+00:00'
     """
+
+    is_always_open = False
 
     def __init__(self, rules: CalendarRules) -> None:
         self.rules = rules
@@ -242,6 +245,8 @@ class CompiledCalendar:
 class _AlwaysOpen(CompiledCalendar):
     """A calendar that never closes: positions are epoch seconds."""
 
+    is_always_open = True
+
     def position_s(self, epoch: int) -> int:
         return epoch
 
@@ -265,6 +270,7 @@ def compile_calendar(rules: CalendarRules) -> CompiledCalendar:
     return CompiledCalendar(rules)
 
 
+@lru_cache(maxsize=64)
 def always_open(timezone: str = "UTC") -> CompiledCalendar:
     """The calendar 24x7: plain elapsed time, with the days of the zone.
 
