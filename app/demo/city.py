@@ -23,7 +23,7 @@ from app.demo.teller import Teller
 
 FOUNDED_ON = date(2017, 1, 1)
 """The first day that ever had reports."""
-MAX_PER_DAY = 3_000
+MAX_PER_DAY = 2_800
 """So that the codes of the ordinary reports, even of a rainy Monday, stay below those of the live ones."""
 MIN_LIVE_EVERY = timedelta(seconds=20)
 """So that the live reports of a day fit into the four digits of a ticket code."""

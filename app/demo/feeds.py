@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.demo.arrivals import WIB, midnight
-from app.demo.city import City, Live
+from app.demo.city import FOUNDED_ON, City, Live
 from app.demo.lives import MAX_LIFE
 from app.demo.report import Channel, Report, updated_at
 from app.demo.wire import crm_detail, crm_item, has_crm_detail, jaki_item
@@ -142,10 +142,8 @@ class _Jaki:
 
 def _first_day(since: datetime, today: date) -> date:
     """The first day whose reports can have changed at or after `since`, within what JAKI remembers."""
-    remembered = today - timedelta(days=MAX_LIST_DAYS)
-    if since.date() <= remembered:
-        return remembered
-    return max(remembered, since.astimezone(WIB).date() - MAX_LIFE)
+    zones = timedelta(days=1)  # its date elsewhere may be the next one here
+    return max(since.date() - MAX_LIFE - zones, today - timedelta(days=MAX_LIST_DAYS))
 
 
 def _position(report: Report, now: datetime) -> Position:
@@ -189,7 +187,7 @@ def _instant(text: str) -> datetime:
         raise HTTPException(400, "updated_since: not an ISO 8601 time") from error
     if instant.utcoffset() is None:
         raise HTTPException(400, "updated_since: no time zone")
-    return instant
+    return max(instant, midnight(FOUNDED_ON))
 
 
 def _day(request: Request, name: str) -> date:

@@ -6,7 +6,7 @@ import html
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -47,7 +47,7 @@ class Category:
     number: int
     name: str
     crm_labels: tuple[str, ...]
-    handlers: Lottery[str]
+    handlers: Lottery[str] = field(compare=False)
     stories: tuple[tuple[str, str], ...]
 
 
