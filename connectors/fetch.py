@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -14,11 +12,10 @@ import httpx
 import stamina
 from aiolimiter import AsyncLimiter
 
+from connectors import reading
 from connectors.contract import AccessDenied, NotFound, RateLimited, Response, SourceUnavailable, UnexpectedPayload
 
 MIB = 1024 * 1024
-_ODD_KEY = re.compile(r'\s"\s*:|[{,]\s*"\s')
-_LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Fetcher:
@@ -88,7 +85,7 @@ class Fetcher:
 
 
 def decode_json(response: Response) -> object:
-    """The JSON value of an answer: keys without white space around them, no lone surrogates.
+    """The JSON value of an answer: keys without white space around them, no half characters.
 
     The message of an error says kind and size of the body, never what is in it.
 
@@ -100,26 +97,9 @@ def decode_json(response: Response) -> object:
     if kind == "text/html" or text.lstrip()[:1] == "<":
         raise SourceUnavailable(f"the source sent a page instead of JSON ({described})")
     try:
-        value = json.loads(text, strict=False, object_pairs_hook=_tidy if _ODD_KEY.search(text) else None)
-        return _without_surrogates(value) if _LONE_SURROGATE.search(text) else value
+        return reading.json_value(text)
     except (ValueError, RecursionError) as error:
         raise SourceUnavailable(f"the source sent a body that is not whole JSON ({described})") from error
-
-
-def _tidy(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object with its keys stripped; of a key that comes twice the last value counts, as in plain JSON."""
-    return {key.strip(): value for key, value in pairs}
-
-
-def _without_surrogates(value: object) -> object:
-    """The value with half characters (\\ud83d alone), which no database stores, replaced by U+FFFD."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
-    return value
 
 
 def _place(url: str) -> str:

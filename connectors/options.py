@@ -6,9 +6,8 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import httpx
 
 from connectors.contract import InvalidOption
 
@@ -47,12 +46,13 @@ def check_base_url(url: str) -> str:
     Raises: InvalidOption unless it is http or https with a host, and without credentials, query or fragment.
     """
     try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError) as error:
+        parsed = urlsplit(url.strip())
+        host, _ = parsed.hostname, parsed.port
+    except ValueError as error:
         raise InvalidOption("url", "is not a URL") from error
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not host:
         raise InvalidOption("url", "must start with http:// or https:// and name a host")
-    if parsed.userinfo or parsed.query or parsed.fragment:
+    if "@" in parsed.netloc or parsed.query or parsed.fragment:
         raise InvalidOption("url", "must not carry credentials, a query or a fragment")
     return url.strip().rstrip("/")
 

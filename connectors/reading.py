@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ MISSING_WORDS = frozenset({"", "null", "n/a", "-", "--", "unspecified"})
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\s?(?:[zZ]|[+-]\d\d:?\d\d(?::\d\d)?)?)?")
 _CODE = re.compile(r"(?<![A-Za-z0-9])([A-Z]{2,4}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{4})(?![A-Za-z0-9])")
+_ODD_KEY = re.compile(r'\s"\s*:|[{,]\s*"\s')
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -46,6 +49,20 @@ class Bounds:
 WORLD = Bounds(-90.0, -180.0, 90.0, 180.0)
 JAKARTA = Bounds(-6.3708 - 0.05, 106.3831 - 0.05, -5.1845 + 0.05, 106.9729 + 0.05)
 """The bounds of the province with the Thousand Islands and a margin of about five kilometres."""
+
+
+def json_value(text: str) -> object:
+    """The value of a JSON text: keys without white space around them, half characters replaced by U+FFFD.
+
+    Of a key that comes twice the last value counts.
+
+    Raises: ValueError or RecursionError for anything else.
+
+    >>> json_value('{"status ": "Menunggu"}')
+    {'status': 'Menunggu'}
+    """
+    value = json.loads(text, strict=False, object_pairs_hook=_tidy if _ODD_KEY.search(text) else None)
+    return _without_surrogates(value) if _ESCAPED_SURROGATE.search(text) else value
 
 
 def plain(value: object) -> str | None:
@@ -187,3 +204,17 @@ def _number(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return found if math.isfinite(found) else None
+
+
+def _tidy(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    return {key.strip(): value for key, value in pairs}
+
+
+def _without_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return value

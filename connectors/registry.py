@@ -1,0 +1,61 @@
+"""The kinds of outside systems that can be connected: a plain dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from connectors.contract import Connector
+from connectors.crm import connector as crm
+from connectors.jaki import connector as jaki
+from connectors.options import read_rate
+from connectors.spreadsheet import connector as spreadsheet
+from connectors.spreadsheet.connector import open_file
+from connectors.spreadsheet.profile import load_profile, profile_names
+
+__all__ = ["CONNECTORS", "ConnectorKind", "load_profile", "open_file", "profile_names", "request_rate"]
+
+
+class Build(Protocol):
+    """Makes a connector from what a source row holds."""
+
+    def __call__(self, *, url: str, token: str | None, options: Mapping[str, str]) -> Connector: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorKind:
+    """One kind of source: its name, one line about it, and how a connector of it is made."""
+
+    name: str
+    summary: str
+    make: Build
+    is_over_http: bool = True
+
+    def build(self, *, url: str, token: str | None, options: Mapping[str, str]) -> Connector:
+        """A connector bound to its validated options; `rate` is for the client and is only checked here.
+
+        Raises: InvalidOption for an unknown option or a bad value.
+        """
+        if not self.is_over_http:
+            return self.make(url=url, token=token, options=options)
+        request_rate(options, 1.0)
+        return self.make(url=url, token=token, options={name: options[name] for name in options if name != "rate"})
+
+
+def request_rate(options: Mapping[str, str], default: float) -> float:
+    """Requests a second to a source: its option `rate`, else the default.
+
+    Raises: InvalidOption for a bad value.
+    """
+    return read_rate(options, default)
+
+
+CONNECTORS: Mapping[str, ConnectorKind] = {
+    kind.name: kind
+    for kind in (
+        ConnectorKind("crm", "CRM (Cepat Respon Masyarakat), the public dashboard interface", crm.build),
+        ConnectorKind("jaki", "JAKI, the citizen application", jaki.build),
+        ConnectorKind("spreadsheet", "a CSV, TSV, JSON lines or Excel file", spreadsheet.build, is_over_http=False),
+    )
+}
