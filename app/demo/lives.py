@@ -95,7 +95,9 @@ class _Course:
             self._work()
             self._validate()
             if self._happens(_RAISED_AGAIN):
-                self._redo(60)
+                self._wait(60, 0.6)
+                self._redo()
+                self._add(Status.DONE)
 
     def _refuse(self) -> None:
         if not self.route.is_own_work and self._happens(0.4):
@@ -130,19 +132,14 @@ class _Course:
         self._add(Status.VALIDATION)
         self._wait(11, 0.8)
         while self._happens(_REWORK):
-            self._redo(0)
+            self._redo()
         self._add(Status.DONE)
 
-    def _redo(self, hours_before: float) -> None:
-        """A follow-up refused: work and validation once more; `hours_before` for one that was already Selesai."""
-        was_done = bool(hours_before)
-        if was_done:
-            self._wait(hours_before, 0.6)
+    def _redo(self) -> None:
+        """A follow-up that was refused: work and validation once more."""
         for status, hours in ((Status.REWORK, 6), (Status.PROCESS, self.route.work_hours), (Status.VALIDATION, 11)):
             self._add(status)
             self._wait(hours, 0.8)
-        if was_done:
-            self._add(Status.DONE)
 
     def _happens(self, probability: float) -> bool:
         return self.rng.random() < probability
