@@ -7,9 +7,9 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection, text
 
-from app.db.column_types import UtcDateTime
-from app.db.migrate import connect
+from app.db.column_types import BigId, Json, UtcDateTime
 from app.db.metadata import metadata
+from app.db.migrate import connect
 from app.settings import load_settings
 
 LOCK_TIMEOUT = "5s"
@@ -17,10 +17,12 @@ LOCK_TIMEOUT = "5s"
 
 
 def render_item(kind: str, item: Any, _autogen: object) -> str | Literal[False]:
-    """Write our own column type as what it is in the database, so that no revision imports `app`."""
-    if kind == "type" and isinstance(item, UtcDateTime):
-        return "sa.DateTime(timezone=True)"
-    return False
+    """Write our own column types by the names that the template defines, so that no revision imports `app`."""
+    if kind != "type":
+        return False
+    if isinstance(item, UtcDateTime):
+        return "INSTANT"
+    return next((name for ours, name in ((BigId, "BIG_ID"), (Json, "JSON")) if item is ours), False)
 
 
 def run(connection: Connection) -> None:
