@@ -10,6 +10,7 @@ The map of the house: workrooms side by side on a pure floor, three doors on top
     logs.py             structured log lines on standard error, secrets hidden
     dependencies.py     what a request gets: one transaction, now, the caller
     outbound.py         the one guarded HTTP client
+    vault.py            sealing of raw records and identities with the data key
 
   the floor, pure
     sla/                the timers: calendars, clocks, policies, explanations, scorecards

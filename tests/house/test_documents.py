@@ -44,10 +44,11 @@ def test_every_decision_is_in_the_index() -> None:
     assert [name for name in _decisions() if name not in index] == []
 
 
-def test_the_map_names_every_room() -> None:
+def test_the_map_names_every_room_and_every_file_at_the_door() -> None:
     tour = (ROOT / "app/__init__.py").read_text(encoding="utf-8")
-    rooms = (path for path in (ROOT / "app").iterdir() if path.is_dir() and path.name != "__pycache__")
-    assert [room.name for room in rooms if f"{room.name}/" not in tour] == []
+    rooms = {f"{path.parent.name}/" for path in (ROOT / "app").glob("*/__init__.py")}
+    files = {path.name for path in (ROOT / "app").glob("*.py")} - {"__init__.py"}
+    assert sorted(name for name in rooms | files if f" {name} " not in tour) == []
 
 
 def _exists(document: Path, name: str) -> bool:

@@ -28,8 +28,8 @@ class Wall:
 
 
 def _room(name: str, *ours: str) -> Wall:
-    """A workroom: it knows the floor, the ground and the guarded client, but no framework and no neighbour."""
-    may = (name, "app.db", *FLOOR, "app.outbound", *ours)
+    """A workroom: it knows the floor, the ground, the guarded client and the vault, but no framework and no neighbour."""
+    may = (name, "app.db", *FLOOR, "app.outbound", "app.vault", *ours)
     return Wall((name, f"{name}.*"), may, never=(*WEB, "apscheduler"))
 
 
@@ -61,7 +61,7 @@ WALLS = (
     *(_door(name) for name in DOORS),
     Wall(("app.seed", "app.seed.*"), ("app.seed", "app.db", *FLOOR)),
     Wall(("app.demo", "app.demo.*"), ("app.demo", "app.seed"), never=("sqlalchemy", "apscheduler")),
-    Wall(("app.clock", "app.settings", "app.outbound"), ()),
+    Wall(("app.clock", "app.settings", "app.outbound", "app.vault"), ()),
     Wall(("app.logs",), ("app.clock",)),
     Wall(("app.worker",), None, never=(*WEB, *DOORS)),
 )
