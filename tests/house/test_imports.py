@@ -28,7 +28,7 @@ class Wall:
 
 
 def _room(name: str, *ours: str) -> Wall:
-    """A workroom: it knows the floor, the ground, the guarded client and the vault, but no framework and no neighbour."""
+    """A workroom: it knows the floor, the ground, client and vault, but no framework and no neighbour."""
     may = (name, "app.db", *FLOOR, "app.outbound", "app.vault", *ours)
     return Wall((name, f"{name}.*"), may, never=(*WEB, "apscheduler"))
 
