@@ -1,0 +1,1 @@
+"""Warnings and breaches out: watch the clocks, write alerts once, deliver them until they arrive."""

@@ -1,0 +1,145 @@
+"""Sending what the outbox holds: claim and commit; send; mark and commit, with back-off until it arrives or is dead."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.alerts.claims import Claim, Result, claim, mark
+from app.alerts.notifiers import Answer, Notifier
+from app.db.session import writing
+from app.db.states import DeliveryState
+
+BATCH = 50
+RETRY_SECONDS: tuple[float, ...] = (5, 30, 120, 600, 3_600, 21_600, 86_400)
+
+_JITTER = 0.1
+_log = structlog.stdlib.get_logger("tanggap.alerts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One deliverer: its channels, how long a claim holds, and the pauses after each failed attempt.
+
+    Any number may run. One that dies while it sends leaves its claim to run out, and the same message goes again under
+    the same id.
+    """
+
+    engine: AsyncEngine
+    notifiers: Mapping[str, Notifier]
+    clock: Callable[[], datetime]
+    lease: timedelta = timedelta(seconds=60)
+    retries: Sequence[float] = RETRY_SECONDS
+    batch: int = BATCH
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a round of deliveries came to."""
+
+    delivered: int = 0
+    failed: int = 0
+    dead: int = 0
+    withdrawn: int = 0
+
+    def __add__(self, other: Sent) -> Sent:
+        return Sent(
+            self.delivered + other.delivered,
+            self.failed + other.failed,
+            self.dead + other.dead,
+            self.withdrawn + other.withdrawn,
+        )
+
+    def __bool__(self) -> bool:
+        return self != Sent()
+
+
+async def deliver(post: Post) -> Sent:
+    """Send everything that is due, batch by batch; what another deliverer has claimed is left to it."""
+    total = Sent()
+    while sent := await _round(post):
+        total += sent
+    return total
+
+
+def pause_after(attempts: int, retries: Sequence[float], delivery_id: str) -> timedelta | None:
+    """The pause after the nth failed attempt; None when there is no next one.
+
+    The jitter is up to a tenth on top, drawn from the delivery's id, so that a thousand messages to a target that was
+    down do not come back in one instant.
+    """
+    if attempts > len(retries):
+        return None
+    digest = hashlib.sha256(f"{delivery_id}:{attempts}".encode()).digest()
+    return timedelta(seconds=retries[attempts - 1] * (1 + _JITTER * digest[0] / 255))
+
+
+async def _round(post: Post) -> Sent:
+    """One batch. What is answered is marked at once, so that a slow target holds up only itself."""
+    now = post.clock()
+    async with writing(post.engine) as connection:
+        claimed = await claim(
+            connection, channels=tuple(post.notifiers), owner=uuid4().hex, lease=post.lease, now=now, limit=post.batch
+        )
+    total = Sent(withdrawn=claimed.withdrawn)
+    running = {asyncio.create_task(_attempt(post, each), name=each.notice.id): each for each in claimed.claims}
+    try:
+        while running:
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            total += await _write_down(post, [_result(post, running.pop(task), task) for task in done])
+    finally:
+        for task in running:
+            task.cancel()
+    return total
+
+
+async def _attempt(post: Post, claimed: Claim) -> tuple[Answer, datetime, int]:
+    """The answer, when it was asked for, and the milliseconds that it took."""
+    asked_at, started = post.clock(), time.perf_counter()
+    answer = await post.notifiers[claimed.channel].send(claimed.notice, now=asked_at)
+    return answer, asked_at, round((time.perf_counter() - started) * 1000)
+
+
+def _result(post: Post, claimed: Claim, task: asyncio.Task[tuple[Answer, datetime, int]]) -> Result:
+    now = post.clock()
+    if (error := task.exception()) is not None:
+        # One message that cannot be made or sent must not take the rest of the batch with it.
+        _log.error("delivery failed inside", delivery=claimed.notice.id, exc_info=error)
+        answer, asked_at, took_ms = Answer(False, f"internal error: {type(error).__name__}"), now, 0
+    else:
+        answer, asked_at, took_ms = task.result()
+    state, next_attempt_at = DeliveryState.DELIVERED, None
+    if not answer.is_delivered:
+        pause = pause_after(claimed.attempts, post.retries, claimed.notice.id)
+        state = DeliveryState.DEAD if pause is None else DeliveryState.PENDING
+        next_attempt_at = None if pause is None else now + pause
+    return Result(claimed, answer.text, asked_at, took_ms, state, next_attempt_at, now)
+
+
+async def _write_down(post: Post, results: Sequence[Result]) -> Sent:
+    async with writing(post.engine) as connection:
+        await mark(connection, results)
+    states = [result.state for result in results]
+    for result in results:
+        if result.state is not DeliveryState.DELIVERED:
+            _log.warning(
+                "delivery failed",
+                delivery=result.claim.notice.id,
+                alert=result.claim.notice.alert.id,
+                attempt=result.claim.attempts,
+                answer=result.answer,
+                state=str(result.state),
+            )
+    return Sent(
+        delivered=states.count(DeliveryState.DELIVERED),
+        failed=states.count(DeliveryState.PENDING),
+        dead=states.count(DeliveryState.DEAD),
+    )

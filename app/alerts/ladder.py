@@ -1,0 +1,116 @@
+"""Which step of a clock's ladder has fired, what it is called, and who is told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from app.complaint.clocks import upcoming_step
+from app.sla.calendars import CompiledCalendar
+from app.sla.clock import Stored, counting_calendar, highest_passed
+from app.sla.policy import PolicyVersion
+
+BREACH_STEP = 100
+WARNING_STEP = 90
+
+
+class Level(StrEnum):
+    """How serious a step is: below 90 % of the target, from 90 %, at the due time, and each reminder after it."""
+
+    NOTICE = "notice"
+    WARNING = "warning"
+    BREACH = "breach"
+    REPEAT = "repeat"
+
+
+def level_of(step: int) -> Level:
+    """The level of a step.
+
+    >>> [str(level_of(step)) for step in (75, 90, 100, 101)]
+    ['notice', 'warning', 'breach', 'repeat']
+    """
+    if step > BREACH_STEP:
+        return Level.REPEAT
+    if step == BREACH_STEP:
+        return Level.BREACH
+    return Level.WARNING if step >= WARNING_STEP else Level.NOTICE
+
+
+@dataclass(frozen=True, slots=True)
+class Climb:
+    """How far a clock is up its ladder: the highest step that fired and was never raised, and what fires next."""
+
+    passed: tuple[int, datetime] | None
+    raised: int
+    following: tuple[int, datetime] | None
+
+
+def climb(stored: Stored, calendar: CompiledCalendar, policy: PolicyVersion, *, raised: int, now: datetime) -> Climb:
+    """The climb of one clock at `now`; steps that were missed meanwhile collapse into the highest.
+
+    The breach fires after the due time, not at it: a stop exactly at due is in time.
+    """
+    counting = counting_calendar(policy.target, calendar)
+    repeat = timedelta(seconds=policy.repeat_s) if policy.repeat_s is not None else None
+    highest = highest_passed(stored, counting, thresholds=policy.thresholds, repeat=repeat, now=now)
+    passed = (highest.step, highest.at) if highest is not None and highest.step > raised else None
+    reached = passed[0] if passed else raised
+    return Climb(passed, reached, upcoming_step(stored, counting, policy, reached))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """A step that one clock of a complaint has passed; `is_first_sight`: it had passed before we knew the complaint."""
+
+    clock_id: int
+    complaint_id: int
+    step: int
+    due_at: datetime
+    is_first_sight: bool
+
+
+def silent(firings: Iterable[Firing]) -> frozenset[int]:
+    """The clocks that only advance: of what had passed before we knew a complaint, the highest step speaks for all.
+
+    Between equal steps the earliest due time speaks.
+    """
+    seen: dict[int, list[Firing]] = defaultdict(list)
+    for firing in firings:
+        if firing.is_first_sight:
+            seen[firing.complaint_id].append(firing)
+    return frozenset(firing.clock_id for each in seen.values() for firing in sorted(each, key=_loudness)[1:])
+
+
+def _loudness(firing: Firing) -> tuple[int, datetime, int]:
+    return -firing.step, firing.due_at, firing.clock_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Somebody who may be told; None is no limit: all units and what is unrouted, every level, every clock."""
+
+    channel: str
+    name: str
+    webhook_id: int | None = None
+    units: frozenset[str] | None = None
+    levels: frozenset[str] | None = None
+    clocks: frozenset[str] | None = None
+
+
+def told(recipients: Sequence[Recipient], *, units: frozenset[str], level: Level, clock: str) -> list[Recipient]:
+    """Who is told of a step; `units` are the codes of the units concerned and of all above them.
+
+    >>> inspectors = Recipient(channel="webhook", name="webhook:1", units=frozenset({"dki"}))
+    >>> [each.name for each in told([inspectors], units=frozenset({"dki"}), level=Level.BREACH, clock="respond")]
+    ['webhook:1']
+    """
+    return [
+        each
+        for each in recipients
+        if (each.units is None or each.units & units)
+        and (each.levels is None or level in each.levels)
+        and (each.clocks is None or clock in each.clocks)
+    ]
