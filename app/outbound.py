@@ -76,8 +76,8 @@ def check_url(url: str, allowed_hosts: Sequence[str] = ()) -> None:
 
 def _check_url(url: httpx.URL, allowed: frozenset[str]) -> None:
     host = _fold_host(url.host)
-    if url.scheme not in ("http", "https") or not host:
-        raise ForbiddenHost("only http:// and https:// addresses with a host may be called")
+    if url.scheme not in ("http", "https") or not host or not (url.port is None or 0 < url.port < 65536):
+        raise ForbiddenHost("only http:// and https:// addresses with a host and a possible port may be called")
     if url.userinfo:
         raise ForbiddenHost(f"the address of {host} carries credentials; give them apart from the URL")
     if host in allowed:
