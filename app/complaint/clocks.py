@@ -136,10 +136,9 @@ def settle(case: Case, facts: CaseFacts, rules: Rulebook, held: Mapping[RowKey, 
     """
     rows: dict[RowKey, ClockRow] = {}
     for cycle in case.cycles:
-        for version, calendar_id, kept in _judges(cycle, case, facts, rules, held):
-            family = version.family if version else MEASURED
-            former = rows.get((cycle.clock, cycle.cycle - 1, family))
-            row = _row(cycle, case, facts, rules, version, calendar_id, kept, former)
+        for judge in _judges(cycle, case, facts, rules, held):
+            former = rows.get((cycle.clock, cycle.cycle - 1, judge.family))
+            row = _row(cycle, judge, facts, rules, former)
             rows[row.key] = row
     return list(rows.values())
 
@@ -172,21 +171,44 @@ def upcoming_step(
     return step, stored.due_at + timedelta(seconds=policy.repeat_s) * (step - 100)
 
 
-Judge = tuple[PolicyVersion | None, int | None, Held | None]
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """What judges one cycle: a policy version (None: nothing does) read by a calendar version."""
+
+    version: PolicyVersion | None
+    calendar_id: int | None
+    raised_step: int = 0
+
+    @property
+    def family(self) -> str:
+        return self.version.family if self.version else MEASURED
+
+    def honours(self, event: ClockEvent, clock: str) -> bool:
+        """Whether an event counts: a pause only where its reason is honoured. A resume without pause is ignored."""
+        honoured = self.version.honours if self.version else MEASURED_HONOURS.get(clock, frozenset())
+        return event.reason is None or event.reason in honoured
 
 
-def _judges(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook, held: Mapping[RowKey, Held]) -> list[Judge]:
-    """The policy versions (with the calendar version each is read by) that judge one cycle."""
+def _judges(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook, held: Mapping[RowKey, Held]) -> list[_Judge]:
+    """The policy versions that judge one cycle."""
     kept = {key[2]: row for key, row in held.items() if key[:2] == (cycle.clock, cycle.cycle)}
     if kept and not cycle.is_running and all(row.is_closed for row in kept.values()):
         return [
-            (rules.policy_by_id[row.policy_version_id] if row.policy_version_id else None, row.calendar_version_id, row)
+            _Judge(
+                rules.policy_by_id[row.policy_version_id] if row.policy_version_id else None,
+                row.calendar_version_id,
+                row.raised_step,
+            )
             for row in kept.values()
         ]
+    raised = {family: row.raised_step for family, row in kept.items()}
     versions = _chosen(cycle, case, facts, rules)
     if not versions:
-        return [(None, None, kept.get(MEASURED))]
-    return [(version, rules.calendars[version.calendar].version_id, kept.get(version.family)) for version in versions]
+        return [_Judge(None, None, raised.get(MEASURED, 0))]
+    return [
+        _Judge(version, rules.calendars[version.calendar].version_id, raised.get(version.family, 0))
+        for version in versions
+    ]
 
 
 def _chosen(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook) -> tuple[PolicyVersion, ...]:
@@ -204,39 +226,26 @@ def _chosen(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook) -> tupl
     return answer
 
 
-def _row(
-    cycle: Cycle,
-    case: Case,
-    facts: CaseFacts,
-    rules: Rulebook,
-    version: PolicyVersion | None,
-    calendar_id: int | None,
-    kept: Held | None,
-    former: ClockRow | None,
-) -> ClockRow:
-    calendar = rules.calendar_by_id[calendar_id] if calendar_id is not None else rules.always
-    terms = _terms(cycle, facts, version, calendar, former)
-    honoured = version.honours if version else MEASURED_HONOURS.get(cycle.clock, frozenset())
-    # A pause counts only where the policy honours its reason; the resume of one that does not count is ignored.
-    events = [event for event in cycle.events if event.reason is None or event.reason in honoured]
-    outcome = fold(events, terms, as_of=max(event.at for event in events))
+def _row(cycle: Cycle, judge: _Judge, facts: CaseFacts, rules: Rulebook, former: ClockRow | None) -> ClockRow:
+    version = judge.version
+    calendar = rules.calendar_by_id[judge.calendar_id] if judge.calendar_id is not None else rules.always
+    events = [event for event in cycle.events if judge.honours(event, cycle.clock)]
+    outcome = fold(events, _terms(cycle, facts, version, calendar, former), as_of=max(event.at for event in events))
     assert outcome.started_at is not None
-    is_closed = outcome.state in CLOSED_STATES
-    raised = kept.raised_step if kept else 0
     step = None
     if version is not None and not facts.is_history:
-        step = upcoming_step(Stored.of(outcome), counting_calendar(version.target, calendar), version, raised)
-    target = version.target if version else None
+        counting = counting_calendar(version.target, calendar)
+        step = upcoming_step(Stored.of(outcome), counting, version, judge.raised_step)
     return ClockRow(
         clock=cycle.clock,
         cycle=cycle.cycle,
-        family=version.family if version else MEASURED,
+        family=judge.family,
         unit_id=rules.validator_id if cycle.clock == "validate" else cycle.unit_id,
         policy_version_id=version.id if version else None,
-        calendar_version_id=calendar_id,
+        calendar_version_id=judge.calendar_id,
         state=outcome.state,
-        target_unit=target.unit if target else None,
-        target_amount=target.amount if target else None,
+        target_unit=version.target.unit if version else None,
+        target_amount=version.target.amount if version else None,
         target_s=outcome.target_s,
         started_at=outcome.started_at,
         due_at=outcome.due_at,
@@ -244,13 +253,13 @@ def _row(
         breached_at=outcome.breached_at,
         elapsed_s=outcome.elapsed_s,
         paused_s=outcome.paused_s,
-        remaining_s=outcome.remaining_s if is_closed else None,
+        remaining_s=outcome.remaining_s if outcome.state in CLOSED_STATES else None,
         paused_since=outcome.paused_since,
         pause_reason=_pause_reason(events) if outcome.state is State.PAUSED else None,
         is_provisional=outcome.is_provisional,
         timing=cycle.timing,
         error_s=cycle.error_s,
-        raised_step=raised,
+        raised_step=judge.raised_step,
         next_step=step[0] if step else None,
         next_fire_at=step[1] if step else None,
     )

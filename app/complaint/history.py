@@ -219,7 +219,8 @@ class _Walk:
     # --- what follows from a change ---------------------------------------------------------------------------------
 
     def _assign(self, unit_id: int, at: datetime, event: CaseEvent) -> None:
-        if unit_id == self.unit_id and self.stints and self.stints[-1].ended_at is None:
+        is_closed = self.status in TERMINAL
+        if self.stints and (is_closed or unit_id == self.unit_id):
             return
         self._end_stint(at, "forwarded")
         for clock in ("coordinate", "handle"):
@@ -227,10 +228,10 @@ class _Walk:
         self.unit_id = unit_id
         self.is_accepted = False
         self.stints.append(StintFacts(unit_id=unit_id, assigned_at=at))
-        if self.status in OPEN:
-            self.book.start("coordinate", at, unit_id=unit_id, event=event)
-        else:
+        if is_closed:
             self._end_stint(at, str(self.status))
+        else:
+            self.book.start("coordinate", at, unit_id=unit_id, event=event)
 
     def _enter(self, status: Status, at: datetime, event: CaseEvent) -> None:
         before, self.status, self.known = self.known, status, status

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import CaseFacts, ClockRow, Rulebook, headline, settle
 from app.complaint.errors import NotFound
-from app.complaint.events import CaseEvent
+from app.complaint.events import CaseEvent, Effect
 from app.complaint.history import Case, PauseFacts, StintFacts, fold_case
 from app.complaint.lifecycle import OPEN, TERMINAL
 from app.db.case_rows import Stored, read_stored, slot_rows
@@ -94,6 +94,29 @@ async def advance(
     return advanced
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refolded:
+    """What a history amounts to as rows: the header's share, the clocks, the spans and queue places, the effects."""
+
+    header: Mapping[str, Any]
+    rows: Sequence[ClockRow]
+    spans: Mapping[str, list[dict[str, Any]]]
+    effects: Mapping[str, Effect]
+
+
+def refold(complaint_id: int, stored: Stored, rules: Rulebook) -> Refolded:
+    """What the stored history gives, to compare with what is stored."""
+    case = fold_case(stored.events)
+    rows = settle(case, _facts(stored.header), rules, stored.held)
+    header = _header_values(case, rows)
+    spans = _span_rows(complaint_id, case)
+    spans["slot"] = sorted(
+        slot_rows(complaint_id, header["unit_id"], header["queue_at"], rules) if header["is_open"] else [],
+        key=lambda row: row["ancestor_id"],
+    )
+    return Refolded(header=header, rows=rows, spans=spans, effects=case.effects)
+
+
 @dataclass(slots=True)
 class _Work:
     """The rows that a batch of changes writes, gathered before the first statement."""
@@ -107,28 +130,26 @@ class _Work:
         known = {event.key for event in stored.events} if stored else set()
         added = [event for event in change.events if event.key not in known]
         header = dict(stored.header) if stored else {}
+        was = (header.get("is_open", False), header.get("unit_id"), header.get("queue_at"))
         header.update(change.values)
         case = fold_case([*(stored.events if stored else ()), *added])
         rows = settle(case, _facts(header), self.rules, stored.held if stored else {})
-        version = int(header.get("version", 0)) + 1 if change.bumps else int(header["version"])
+        version = int(header.get("version", 0)) + change.bumps
         values = {**change.values, **_header_values(case, rows), "version": version, "change_no": self.change_no}
         if change.bumps:
             values["updated_at"] = self.now
-        self._add_header(change, values)
-        self._add_events(change.complaint_id, added, case, stored)
-        self._add_clocks(change.complaint_id, rows, stored)
-        self._add_spans(change.complaint_id, case, stored)
-        self._add_slots(change.complaint_id, values, header)
-        return Advanced(complaint_id=change.complaint_id, case=case, rows=rows, version=version)
-
-    def _put(self, kind: str, row: dict[str, Any]) -> None:
-        self.rows.setdefault(kind, []).append(row)
-
-    def _add_header(self, change: Change, values: dict[str, Any]) -> None:
         if change.is_new:
             self._put("complaint", {"id": change.complaint_id, **values})
         else:
             self._put("header", {"id_": change.complaint_id, **values})
+        self._add_events(change.complaint_id, added, case, stored)
+        self._add_clocks(change.complaint_id, rows, stored)
+        self._add_spans(change.complaint_id, case, stored)
+        self._add_slots(change.complaint_id, values, was)
+        return Advanced(complaint_id=change.complaint_id, case=case, rows=rows, version=version)
+
+    def _put(self, kind: str, row: dict[str, Any]) -> None:
+        self.rows.setdefault(kind, []).append(row)
 
     def _add_events(self, complaint_id: int, added: Sequence[CaseEvent], case: Case, stored: Stored | None) -> None:
         for event in added:
@@ -141,7 +162,7 @@ class _Work:
     def _add_clocks(self, complaint_id: int, rows: Sequence[ClockRow], stored: Stored | None) -> None:
         former = stored.clocks if stored else {}
         for row in rows:
-            values = {name: getattr(row, name) for name in _CLOCK_FIELDS}
+            values = {name: getattr(row, name) for name in CLOCK_FIELDS}
             if row.key not in former:
                 self._put("clock", {"complaint_id": complaint_id, **values})
             elif any(former[row.key][name] != value for name, value in values.items()):
@@ -150,18 +171,14 @@ class _Work:
             self._put("clock_gone", {"id_": former[key]["id"]})
 
     def _add_spans(self, complaint_id: int, case: Case, stored: Stored | None) -> None:
-        for kind, names, spans, count in (
-            ("stint", _STINT_FIELDS, case.stints, stored.stint_count if stored else 0),
-            ("pause", _PAUSE_FIELDS, case.pauses, stored.pause_count if stored else 0),
-        ):
+        for kind, count in (("stint", stored.stint_count), ("pause", stored.pause_count)) if stored else ():
             for ordinal in range(1, count + 1):
                 self._put(f"{kind}_gone", {"id_": complaint_id, "ordinal_": ordinal})
-            for ordinal, span in enumerate(spans, start=1):
-                row = {name: getattr(span, name) for name in names}
-                self._put(kind, {"complaint_id": complaint_id, "ordinal": ordinal, **row})
+        for kind, rows in _span_rows(complaint_id, case).items():
+            for row in rows:
+                self._put(kind, row)
 
-    def _add_slots(self, complaint_id: int, values: dict[str, Any], header: Mapping[str, Any]) -> None:
-        was = (header.get("is_open", False), header.get("unit_id"), header.get("queue_at"))
+    def _add_slots(self, complaint_id: int, values: dict[str, Any], was: tuple[Any, Any, Any]) -> None:
         if was == (values["is_open"], values["unit_id"], values["queue_at"]):
             return
         if was[0]:
@@ -197,6 +214,21 @@ async def _update_headers(connection: AsyncConnection, rows: Sequence[dict[str, 
     for names, group in grouped.items():
         values: dict[str, Any] = {name: bindparam(name) for name in names if name != "id_"}
         await connection.execute(update(_complaint).where(Complaint.id == bindparam("id_")).values(values), group)
+
+
+def _span_rows(complaint_id: int, case: Case) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a case's stints and pauses, numbered from 1."""
+    spans: Mapping[str, tuple[tuple[str, ...], Sequence[object]]] = {
+        "stint": (_STINT_FIELDS, case.stints),
+        "pause": (_PAUSE_FIELDS, case.pauses),
+    }
+    return {
+        kind: [
+            {"complaint_id": complaint_id, "ordinal": ordinal, **{name: getattr(span, name) for name in names}}
+            for ordinal, span in enumerate(each, start=1)
+        ]
+        for kind, (names, each) in spans.items()
+    }
 
 
 def _facts(header: Mapping[str, Any]) -> CaseFacts:
@@ -250,7 +282,7 @@ _slot: Table = QueueSlot.__table__  # type: ignore[assignment]
 _stint: Table = Stint.__table__  # type: ignore[assignment]
 _pause: Table = Pause.__table__  # type: ignore[assignment]
 
-_CLOCK_FIELDS = tuple(each.name for each in fields(ClockRow))
+CLOCK_FIELDS = tuple(each.name for each in fields(ClockRow))
 _EVENT_FIELDS = tuple(each.name for each in fields(CaseEvent) if each.name != "id")
 
 _STINT_FIELDS = tuple(each.name for each in fields(StintFacts))
@@ -263,7 +295,7 @@ _CHANGES = {
     .values(effect=bindparam("effect")),
     "clock_change": update(_clock)
     .where(_clock.c.id == bindparam("id_"))
-    .values({name: bindparam(name) for name in _CLOCK_FIELDS}),
+    .values({name: bindparam(name) for name in CLOCK_FIELDS}),
     "clock_gone": delete(_clock).where(_clock.c.id == bindparam("id_")),
     "slot_gone": delete(_slot).where(_slot.c.complaint_id == bindparam("id_")),
     "stint_gone": delete(_stint).where(

@@ -24,10 +24,13 @@ class Unit(Schema):
 
 
 class UnitAlias(Schema):
-    """A label (or, kind 'village', the name of a kelurahan) that means a unit, folded to letters and digits."""
+    """A label that means a unit, folded to letters and digits.
+
+    `kind` is `label`, `village` for the name of a kelurahan, or the code of the root that a source brought along.
+    """
 
     __tablename__ = "unit_alias"
-    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(80), primary_key=True)
     label: Mapped[str] = mapped_column(String(200), primary_key=True)
     unit_id: Mapped[UnitId]
 

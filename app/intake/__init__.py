@@ -1,0 +1,1 @@
+"""Sources in: pull, merge, route, keep aside, account for."""
