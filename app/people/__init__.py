@@ -1,0 +1,1 @@
+"""Who may do what: officers and their passwords, tokens, sessions, unit scope, rates, the audit trail."""
