@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.complaint.events import Effect, EventKind, Timing
 from app.complaint.lifecycle import Move, Status
 from app.db.column_types import BigId
-from app.db.tables.schema import ComplaintId, Id, Json_, Schema, Sealed, SourceId, UnitId
+from app.db.tables.schema import ComplaintId, Id, Json_, Schema, Sealed, Seconds, SourceId, UnitId
 from app.sla.clock import State, TargetUnit
 
 
@@ -148,19 +148,19 @@ class SlaClock(Schema):
     state: Mapped[State]
     target_unit: Mapped[TargetUnit | None]
     target_amount: Mapped[int | None]
-    target_s: Mapped[int | None]
+    target_s: Mapped[Seconds | None]
     started_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
     stopped_at: Mapped[datetime | None]
     breached_at: Mapped[datetime | None]
-    elapsed_s: Mapped[int | None]
-    paused_s: Mapped[int]
-    remaining_s: Mapped[int | None]
+    elapsed_s: Mapped[Seconds]
+    paused_s: Mapped[Seconds]
+    remaining_s: Mapped[Seconds | None]
     paused_since: Mapped[datetime | None]
     pause_reason: Mapped[str | None]
     is_provisional: Mapped[bool]
     timing: Mapped[Timing]
-    error_s: Mapped[int | None]
+    error_s: Mapped[Seconds | None]
     raised_step: Mapped[int]
     next_step: Mapped[int | None]
     next_fire_at: Mapped[datetime | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from sqlalchemy import Date, ForeignKey, LargeBinary, MetaData, Text
+from sqlalchemy import BigInteger, Date, ForeignKey, LargeBinary, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from app.complaint.events import Effect, EventKind, Timing
@@ -20,6 +20,7 @@ ComplaintId = Annotated[int, mapped_column(BigId, ForeignKey("complaint.id"))]
 UnitId = Annotated[int, mapped_column(BigId, ForeignKey("unit.id"))]
 SourceId = Annotated[int, mapped_column(BigId, ForeignKey("source.id"))]
 OfficerId = Annotated[int, mapped_column(BigId, ForeignKey("officer.id"))]
+Seconds = Annotated[int, mapped_column(BigInteger)]
 Json_ = Annotated[Any, mapped_column(Json)]
 Sealed = Annotated[bytes, mapped_column(LargeBinary)]
 
