@@ -80,7 +80,7 @@ class ConsoleNotifier:
             cycle=facts.cycle,
             rule=facts.rule,
             step=facts.step,
-            level=str(facts.level),
+            severity=str(facts.level),
             text=self._wording.text(facts, self._language),
         )
         return Answer(True, "written")

@@ -141,7 +141,7 @@ async def endpoint(connection: AsyncConnection, webhook_id: int, scope: Scope) -
     return Endpoint(view.url, sealed or b"")
 
 
-def test_message(webhook_id: int, *, now: datetime) -> dict[str, object]:
+def trial_message(webhook_id: int, *, now: datetime) -> dict[str, object]:
     """What the test call sends."""
     texts = {f"text_{language}": TEXTS[language]["test"] for language in LANGUAGES}
     return {"type": "test", "timestamp": rfc3339(now), "data": {"webhook": {"id": webhook_id}, **texts}}

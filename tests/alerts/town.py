@@ -208,6 +208,8 @@ _HEADER = {
     "is_anonymous": False,
     "is_confidential": False,
     "time_precision": "second",
+    "content_rank": 0,
+    "handling_rank": 0,
     "connectors": ["jaki"],
     "policy_families": None,
 }
