@@ -114,11 +114,9 @@ def test_who_is_told(recipient: Recipient, is_told: bool) -> None:
 
 
 def test_what_is_unrouted_is_told_to_those_who_cover_the_whole_tree() -> None:
-    everybody = [
-        Recipient(channel="webhook", name="whole"),
-        Recipient(channel="webhook", name="kota", units=frozenset({"kota"})),
-    ]
-    assert told(everybody, units=frozenset(), level=Level.NOTICE, clock="respond") == [whole]
+    whole = Recipient(channel="webhook", name="whole")
+    inspectors = Recipient(channel="webhook", name="kota", units=frozenset({"kota"}))
+    assert told([whole, inspectors], units=frozenset(), level=Level.NOTICE, clock="respond") == [whole]
 
 
 def test_at_first_sight_the_highest_step_speaks_and_between_equals_the_earliest_due() -> None:
