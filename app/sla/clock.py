@@ -19,6 +19,7 @@ from app.sla.terms import (
     TargetUnit,
     Terms,
     counting_calendar,
+    in_utc,
     parse_target,
 )
 
@@ -70,6 +71,7 @@ def fold(events: Iterable[ClockEvent], terms: Terms, *, as_of: datetime) -> Outc
 
 def trace(events: Iterable[ClockEvent], terms: Terms, *, as_of: datetime) -> tuple[Outcome, Sequence[Pause]]:
     """The outcome of `fold` together with the pauses that it counted, in order."""
+    as_of = in_utc(as_of)
     happened = sorted((event for event in events if event.at <= as_of), key=attrgetter("at"))
     cycle = _Cycle(terms)
     for event in _without_voided_stops(happened):

@@ -11,7 +11,7 @@ from itertools import islice, pairwise
 from app.sla.calendars import CompiledCalendar, DayNote, Layer, end_of_day
 from app.sla.catalogue import REASONS, TEXTS, language_of
 from app.sla.clock import trace
-from app.sla.terms import ClockEvent, Pause, Terms, counting_calendar
+from app.sla.terms import ClockEvent, Pause, Terms, counting_calendar, in_utc
 
 DETAILED_DAYS = 370
 MAX_ROWS = 5_000
@@ -68,6 +68,7 @@ def explain(events: Iterable[ClockEvent], terms: Terms, *, as_of: datetime) -> l
     Raises:
         DueOutOfRange: the due time lies beyond the last year that can be computed.
     """
+    as_of = in_utc(as_of)
     outcome, pauses = trace(events, terms, as_of=as_of)
     if outcome.started_at is None:
         return []
@@ -119,27 +120,27 @@ class _Account:
     def __init__(self, calendar: CompiledCalendar, due_at: datetime | None, start: datetime, end: datetime) -> None:
         self.calendar = calendar
         self.due_at = due_at
-        self.start = start.astimezone(UTC)
-        self.end = end.astimezone(UTC)
+        self.start = start
+        self.end = end
         self.is_detailed = calendar.is_always_open or end - start <= timedelta(days=DETAILED_DAYS)
 
     def rows(self, pauses: Sequence[Pause]) -> Iterator[Row]:
         at = self.start
         for pause in pauses:
-            pause_end = (pause.to_at or self.end).astimezone(UTC)
-            yield from self._run(at, pause.from_at.astimezone(UTC))
+            pause_end = pause.to_at or self.end
+            yield from self._run(at, pause.from_at)
             if pause.from_at < pause_end:
                 key = "paused_reason" if pause.reason else "paused"
                 note = Note(key, reason=pause.reason, actor=pause.actor)
-                yield Row(pause.from_at.astimezone(UTC), pause_end, RowKind.PAUSED, 0, note)
+                yield Row(pause.from_at, pause_end, RowKind.PAUSED, 0, note)
             at = pause_end
         yield from self._run(at, self.end)
 
     def _run(self, start: datetime, end: datetime) -> Iterator[Row]:
         """The rows of a stretch without a pause, cut at the due time that passed."""
         if self.due_at is not None and start < self.due_at < end:
-            yield from _merged(self._counting(start, self.due_at.astimezone(UTC)))
-            start = self.due_at.astimezone(UTC)
+            yield from _merged(self._counting(start, self.due_at))
+            start = self.due_at
         yield from _merged(self._counting(start, end))
 
     def _counting(self, start: datetime, end: datetime) -> Iterator[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from app.sla.calendars import CompiledCalendar, always_open
@@ -25,7 +25,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClockEvent:
-    """Something that happened to a clock at an instant.
+    """Something that happened to a clock at an instant; instants of any zone are kept as UTC.
 
     A stop that is not dated happened at an unknown time before `at`: its cycle is not judged.
     """
@@ -36,6 +36,12 @@ class ClockEvent:
     reason: str | None = None
     actor: str | None = None
     is_dated: bool = True
+
+    def __post_init__(self) -> None:
+        # Two instants of one zone compare by their readings, which a repeated hour makes ambiguous.
+        object.__setattr__(self, "at", in_utc(self.at))
+        if self.promised_at is not None:
+            object.__setattr__(self, "promised_at", in_utc(self.promised_at))
 
 
 class TargetUnit(StrEnum):
@@ -58,6 +64,19 @@ class Target:
 
     unit: TargetUnit
     amount: int | None = None
+
+
+def in_utc(at: datetime) -> datetime:
+    """The same instant in UTC.
+
+    Raises:
+        ValueError: it is naive.
+    """
+    if at.tzinfo is UTC:
+        return at
+    if at.utcoffset() is None:
+        raise ValueError(f"{at.isoformat()} has no offset")
+    return at.astimezone(UTC)
 
 
 def parse_target(data: Mapping[str, object], *, field: str = "target") -> Target:
@@ -99,6 +118,10 @@ class Terms:
     carried_remaining_s: int | None = None
     extension_cap: timedelta | None = None
     max_extensions: int = 0
+
+    def __post_init__(self) -> None:
+        if self.source_due_at is not None:
+            object.__setattr__(self, "source_due_at", in_utc(self.source_due_at))
 
 
 class State(StrEnum):
