@@ -13,6 +13,8 @@ from typing import Any, Protocol, runtime_checkable
 Raw = Mapping[str, Any]
 """A record as received; the only untyped value that crosses this contract."""
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
 
 class TimePrecision(StrEnum):
     """How exactly a source states its times."""
@@ -285,5 +287,4 @@ def fold_word(word: str) -> str:
 
 def hash_raw(raw: Raw) -> str:
     """SHA-256 of the raw record in canonical JSON, as 64 hexadecimal digits."""
-    canonical = json.dumps(raw, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(raw).encode("utf-8", "surrogatepass")).hexdigest()

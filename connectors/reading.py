@@ -6,7 +6,6 @@ import html
 import json
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, tzinfo
 
@@ -21,7 +20,9 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\s?
 _CODE = re.compile(r"(?<![A-Za-z0-9])([A-Z]{2,4}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{4})(?![A-Za-z0-9])")
 _ODD_KEY = re.compile(r'\s"\s*:|[{,]\s*"\s')
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_MISSING_LENGTH = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,31 +86,39 @@ def verbatim(value: object, notices: list[str], *, what: str, limit: int = LABEL
 
     What no database stores (NUL, half characters) is taken out and what is over the limit cut off, each with a notice.
     """
-    text = plain(value)
-    if text is None or text.strip().casefold() in MISSING_WORDS:
+    text = value if isinstance(value, str) else plain(value)
+    if text is None or is_nothing(text):
         return None
-    storable = _SURROGATE.sub("\ufffd", text.replace("\x00", ""))
-    if storable != text:
+    if _UNSTORABLE.search(text):
+        text = _UNSTORABLE.sub(lambda found: "" if found[0] == "\x00" else "\ufffd", text)
         notices.append(f"{what} held characters that cannot be stored")
-    if len(storable) > limit:
+    if len(text) > limit:
+        text = text[:limit]
         notices.append(f"{what} was cut at {limit:,} characters")
-    return storable[:limit] or None
+    return text or None
 
 
 def words(value: object, notices: list[str], *, what: str, limit: int = LABEL_LIMIT) -> str | None:
     """As `verbatim`, with HTML entities unescaped once and the ends stripped."""
-    text = verbatim(value, notices, what=what, limit=limit)
+    text = value if isinstance(value, str) else plain(value)
     if text is None:
         return None
-    return verbatim(html.unescape(text).strip(), notices, what=what, limit=limit)
+    return verbatim((html.unescape(text) if "&" in text else text).strip(), notices, what=what, limit=limit)
+
+
+def is_nothing(text: str) -> bool:
+    """Whether a text is empty or only a word for nothing, such as `null` or `-`.
+
+    >>> is_nothing(" N/A "), is_nothing("Nihil")
+    (True, False)
+    """
+    return (len(text) < _MISSING_LENGTH and text.strip().casefold() in MISSING_WORDS) or not text.strip()
 
 
 def identifier(value: object) -> str | None:
     """An id as text, never as a number; None where it is missing, unstorable or longer than 200 characters."""
     text = (plain(value) or "").strip()
-    if text.casefold() in MISSING_WORDS or len(text) > 200 or "\x00" in text or _SURROGATE.search(text):
-        return None
-    return text
+    return None if is_nothing(text) or len(text) > 200 or _UNSTORABLE.search(text) else text
 
 
 def ticket_code(value: object) -> str | None:
@@ -181,7 +190,7 @@ def place(lat: object, lng: object, notices: list[str], *, bounds: Bounds) -> tu
 
 def name_of(value: object) -> object:
     """The name inside an object like `{"name": ...}`; a bare value as it is."""
-    return value.get("name") if isinstance(value, Mapping) else value
+    return value.get("name") if isinstance(value, dict) else value
 
 
 def is_yes(value: object) -> bool:

@@ -13,6 +13,9 @@ from connectors.contract import IncomingComplaint, Reject, hash_raw
 
 CHANNEL = "crm"
 _LABELS = ("Permasalahan", "Kategori", "Lokasi", "Detail Alamat Laporan")
+_LINE_LABELS = tuple(re.compile(rf"^[ \t]*{label}[ \t]*:", re.MULTILINE) for label in _LABELS)
+_INLINE_LABELS = tuple(re.compile(rf"(?<!\S){label}[ \t]*:") for label in _LABELS)
+_START_LABEL = re.compile(rf"\A\s*{_LABELS[0]}[ \t]*:")
 _GENERIC_UNIT = "KELURAHAN"
 _EVIDENCE_LIMIT = 50
 
@@ -32,7 +35,7 @@ def to_complaint(item: object, *, zone: tzinfo) -> IncomingComplaint | Reject:
 
     `zone.name` of the source is the responsible unit; its channel is not told, nor any history.
     """
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         return Reject({"value": item}, "the record is not an object")
     external_id = reading.identifier(item.get("id"))
     if external_id is None:
@@ -45,7 +48,7 @@ def to_complaint(item: object, *, zone: tzinfo) -> IncomingComplaint | Reject:
 
 def with_detail(complaint: IncomingComplaint, answer: object) -> IncomingComplaint:
     """The complaint with village and evidence of its detail answer, as far as that has them."""
-    if not isinstance(answer, Mapping):
+    if not isinstance(answer, dict):
         return complaint
     notices = list(complaint.notices)
     village = reading.words(reading.name_of(answer.get("village")), notices, what="village")
@@ -66,18 +69,18 @@ def split_content(content: str) -> Content:
     >>> split_content("Permasalahan: lampu mati Kategori: Jalan Lokasi: Jl. X")
     Content(text='lampu mati', category='Jalan', location='Jl. X', address=None)
     """
-    has_lines = any(_label(label, lead="^").search(content) for label in _LABELS[1:])
-    rest, parts = content, dict[str, str | None]()
-    for label in reversed(_LABELS[1:]):
-        found = list(_label(label, lead="^" if has_lines else r"(?:^|(?<=\s))").finditer(rest))
-        parts[label] = rest[found[-1].end() :].strip() or None if found else None
-        rest = rest[: found[-1].start()] if found else rest
-    text = _label(_LABELS[0], lead=r"\A").sub("", rest, count=1).strip() or None
-    return Content(text, parts["Kategori"], parts["Lokasi"], parts["Detail Alamat Laporan"])
+    has_lines = any(pattern.search(content) for pattern in _LINE_LABELS[1:])
+    _, category_label, location_label, address_label = _LINE_LABELS if has_lines else _INLINE_LABELS
+    rest, address = _cut_last(content, address_label)
+    rest, location = _cut_last(rest, location_label)
+    rest, category = _cut_last(rest, category_label)
+    return Content(_START_LABEL.sub("", rest, count=1).strip() or None, category, location, address)
 
 
-def _label(label: str, *, lead: str) -> re.Pattern[str]:
-    return re.compile(rf"{lead}[ \t]*{re.escape(label)}[ \t]*:", re.MULTILINE)
+def _cut_last(text: str, label: re.Pattern[str]) -> tuple[str, str | None]:
+    """What stands before the last occurrence of a label, and what stands after it."""
+    *_, found = [None, *label.finditer(text)]
+    return (text, None) if found is None else (text[: found.start()], text[found.end() :].strip() or None)
 
 
 def _complaint(item: Mapping[str, Any], external_id: str, reported: reading.Instant) -> IncomingComplaint:
@@ -122,5 +125,5 @@ def _unit(zone: object, content: Content, notices: list[str]) -> str | None:
 def _evidence(documents: object) -> tuple[str, ...]:
     if not isinstance(documents, list):
         return ()
-    urls = (reading.web_address(entry.get("url") if isinstance(entry, Mapping) else entry) for entry in documents)
+    urls = (reading.web_address(entry.get("url") if isinstance(entry, dict) else entry) for entry in documents)
     return tuple(dict.fromkeys(url for url in urls if url))[:_EVIDENCE_LIMIT]

@@ -20,7 +20,7 @@ _EVENT_LIMIT = 1_000
 
 def to_complaint(record: object, *, zone: tzinfo) -> IncomingComplaint | Reject:
     """One report; a time without offset is local to `zone`. Its id is the ticket code that CRM knows too."""
-    if not isinstance(record, Mapping):
+    if not isinstance(record, dict):
         return Reject({"value": record}, "the record is not an object")
     external_id = reading.identifier(record.get("id"))
     if external_id is None:
@@ -99,9 +99,9 @@ def _event(entry: object, zone: tzinfo, notices: list[str]) -> Iterator[SourceEv
 
 def _photos(value: object) -> tuple[str, ...]:
     photos = value if isinstance(value, list) else [value]
-    urls = (reading.web_address(photo.get("url") if isinstance(photo, Mapping) else photo) for photo in photos)
+    urls = (reading.web_address(photo.get("url") if isinstance(photo, dict) else photo) for photo in photos)
     return tuple(dict.fromkeys(url for url in urls if url))[:_PHOTO_LIMIT]
 
 
 def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}

@@ -22,6 +22,7 @@ DAMAGED = (EOFError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedErro
 
 _UNPACKED_LIMIT = 4 * 1024**3
 _CHUNK = 1024 * 1024
+_MARK = 4096
 
 
 def fingerprint(file: File) -> str:
@@ -97,26 +98,31 @@ def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 def _encoding(file: File, fallback: str | None) -> str:
     """The encoding of the whole file, decoded once to be sure: a wrong guess would show when half of it is stored."""
-    encoding = "utf-8-sig"
     try:
         with opened(file) as stream, _unpacked(stream) as content:
-            chunk = content.read(_CHUNK)
-            encoding = _marked(chunk)
-            decoder, total = codecs.getincrementaldecoder(encoding)(), 0
-            while chunk:
+            marked = _marked(content.read(_MARK))
+        fitting = (one for one in (marked, fallback) if one and _decodes(file, one))
+        found = next(fitting, None)
+    except DAMAGED as error:
+        raise UnexpectedPayload("the file is damaged or cut off") from error
+    if found is None:
+        raise UnexpectedPayload("the file is not UTF-8, nor in another encoding that its profile names")
+    return found
+
+
+def _decodes(file: File, encoding: str) -> bool:
+    decoder, total = codecs.getincrementaldecoder(encoding)(), 0
+    with opened(file) as stream, _unpacked(stream) as content:
+        try:
+            while chunk := content.read(_CHUNK):
                 decoder.decode(chunk)
                 total += len(chunk)
                 if total > _UNPACKED_LIMIT:
                     raise UnexpectedPayload(f"the file unpacks to more than {_UNPACKED_LIMIT:,} bytes")
-                chunk = content.read(_CHUNK)
             decoder.decode(b"", True)
-    except UnicodeDecodeError as error:
-        if fallback is None or encoding != "utf-8-sig":
-            raise UnexpectedPayload("the file is not UTF-8 and its profile names no other encoding") from error
-        return fallback
-    except DAMAGED as error:
-        raise UnexpectedPayload("the file is damaged or cut off") from error
-    return encoding
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def _marked(start: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -128,7 +129,7 @@ def parse_profile(name: str, table: Mapping[str, Any]) -> Profile:
     """
     try:
         return _parse(name, dict(table))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise InvalidOption("profile", f"{name} is faulty: {error}") from error
 
 
@@ -156,22 +157,44 @@ def _parse(name: str, table: dict[str, Any]) -> Profile:
     columns = table.pop("columns")
     root, bounds = table.pop("unit_root", None), table.pop("bounds", None)
     families, missing = table.pop("policy_families", None), table.pop("missing", ())
+    words, opening = _checked_words(table.pop("status_words", {})), table.pop("opening_status", None)
+    if opening is not None and fold_word(opening) not in words:
+        raise ValueError("its opening status is not among its status words")
     return Profile(
         name=name,
         title=str(table.pop("title", name)),
         zone=check_zone(table.pop("timezone")),
         channel=str(table.pop("channel", name)),
-        columns=Columns(**columns | {"text": tuple(columns.get("text", ()))}),
+        columns=_checked_columns(columns),
         times=checked_times(table.pop("times")),
         midnight_is_day=frozenset(table.pop("midnight_is_day", ())),
-        status_words=_checked_words(table.pop("status_words", {})),
+        opening_status=opening,
+        status_words=words,
         channels={fold_word(word): str(channel) for word, channel in table.pop("channels", {}).items()},
         missing=reading.MISSING_WORDS | {str(word).strip().casefold() for word in missing},
         unit_root=(str(root["code"]), str(root["name"])) if root else None,
         policy_families=tuple(map(str, families)) if families is not None else None,
         bounds=reading.Bounds(*map(float, bounds)) if bounds else reading.WORLD,
-        **table,
+        **_checked_layout(table),
     )
+
+
+def _checked_columns(columns: Mapping[str, Any]) -> Columns:
+    found = Columns(**{**columns, "text": tuple(columns.get("text", ()))})
+    if not all(isinstance(name, str) for name in found.named()):
+        raise ValueError("a column is named by a text")
+    return found
+
+
+def _checked_layout(rest: Mapping[str, Any]) -> dict[str, str]:
+    """What is left of the table: delimiter, encoding and comment, nothing else."""
+    unknown = rest.keys() - {"delimiter", "encoding", "comment"}
+    if unknown:
+        raise ValueError(f"no such key: {', '.join(sorted(unknown))}")
+    codecs.lookup(rest.get("encoding", "utf-8"))
+    if "delimiter" in rest and len(rest["delimiter"]) != 1:
+        raise ValueError("its delimiter is not one character")
+    return {name: str(value) for name, value in rest.items()}
 
 
 def _checked_words(words: Mapping[str, str]) -> dict[str, str]:

@@ -49,8 +49,9 @@ def _text_items(text: TextIO, profile: Profile, delimiter: str | None) -> Iterat
     start = list(islice(lines, _HEADER_ROWS))
     whole = chain(start, lines)
     if next((line for line in start if line.strip()), "").lstrip().startswith("{"):
-        return _json_items(whole)
-    return _below_header([_rows(whole, delimiter or _sniff(start, profile))], profile)
+        yield from _json_items(whole)
+        return
+    yield from _below_header([_rows(whole, delimiter or _sniff(start, profile))], profile)
 
 
 def _lines(text: TextIO, comment: str | None) -> Iterator[str]:
