@@ -56,7 +56,6 @@ class CaseEvent:
     recorded_at: datetime
     kind: EventKind
     key: str
-    id: int = 0
     move: Move | None = None
     status: Status | None = None
     unit_id: int | None = None

@@ -73,7 +73,7 @@ class Case:
 
 
 def fold_case(events: Iterable[CaseEvent]) -> Case:
-    """The case that `events` amount to, in whatever order they arrived.
+    """The case that `events`, given as they arrived, amount to.
 
     Raises: ValueError when nothing says that the complaint was reported.
     """
@@ -87,8 +87,9 @@ def fold_case(events: Iterable[CaseEvent]) -> Case:
     return walk.case()
 
 
-def _position(event: CaseEvent) -> tuple[datetime, int, int, int, str]:
-    return event.occurred_at, _ORDER.get(event.kind, 2), event.rank, event.id, event.key
+def _position(event: CaseEvent) -> tuple[datetime, int, int]:
+    """Where an entry stands; entries of one instant and rank stay as they arrived."""
+    return event.occurred_at, _ORDER.get(event.kind, 2), event.rank
 
 
 def _is_owning(event: CaseEvent) -> bool:

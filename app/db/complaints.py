@@ -283,7 +283,7 @@ _stint: Table = Stint.__table__  # type: ignore[assignment]
 _pause: Table = Pause.__table__  # type: ignore[assignment]
 
 CLOCK_FIELDS = tuple(each.name for each in fields(ClockRow))
-_EVENT_FIELDS = tuple(each.name for each in fields(CaseEvent) if each.name != "id")
+_EVENT_FIELDS = tuple(each.name for each in fields(CaseEvent))
 
 _STINT_FIELDS = tuple(each.name for each in fields(StintFacts))
 _PAUSE_FIELDS = tuple(each.name for each in fields(PauseFacts))

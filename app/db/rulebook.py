@@ -14,7 +14,7 @@ from app.db.changes import RULES
 from app.db.tables.machine import Counter
 from app.db.tables.rules import Calendar, CalendarVersion, Policy, PolicyVersion
 from app.db.tables.units import Unit, UnitAncestor
-from app.sla.calendars import CompiledCalendar, compile_calendar, parse_rules
+from app.sla.calendars import CalendarRules, CompiledCalendar, compile_calendar, parse_rules
 from app.sla.clock import Target
 from app.sla.policy import Applies
 from app.sla.policy import PolicyVersion as PolicyValue
@@ -65,6 +65,17 @@ class Rulebooks:
                 self._compiled[row.id] = compile_calendar(parse_rules(row.rules))
             newest[row.name] = DatedCalendar(row.id, self._compiled[row.id])
         return newest, dict(self._compiled)
+
+
+async def stored_calendars(connection: AsyncConnection) -> dict[str, CalendarRules]:
+    """The newest published version of each calendar, by name."""
+    statement = (
+        select(Calendar.name, CalendarVersion.rules)
+        .join(CalendarVersion, CalendarVersion.calendar_id == Calendar.id)
+        .where(CalendarVersion.published_at.is_not(None))
+        .order_by(CalendarVersion.version)
+    )
+    return {row.name: parse_rules(row.rules) for row in await connection.execute(statement)}
 
 
 async def _policy_versions(connection: AsyncConnection) -> Mapping[int, PolicyValue]:

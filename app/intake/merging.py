@@ -291,7 +291,7 @@ def _connectors(view: SourceView, complaint: HeldComplaint | None) -> list[str]:
 def _content(incoming: IncomingComplaint, view: SourceView) -> dict[str, object]:
     village = view.directory.village(incoming.village)
     return {
-        "content_source_id": view.id,
+        "content_rank": view.precedence.content,
         "channel": incoming.channel,
         "subject": incoming.subject,
         "text": incoming.text,
@@ -307,7 +307,7 @@ def _content(incoming: IncomingComplaint, view: SourceView) -> dict[str, object]
 def _handling(incoming: IncomingComplaint, view: SourceView) -> dict[str, object]:
     code = view.categories.get(fold_word(incoming.category)) if incoming.category else None
     return {
-        "handling_source_id": view.id,
+        "handling_rank": view.precedence.handling,
         "category": incoming.category,
         "category_code": code,
         "classification": incoming.classification,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ from app.intake.merging import SourceView
 from app.intake.reference import add_missing_units, read_reference
 from app.intake.rejects import keep_rejects
 from app.intake.sources import read_source
-from app.intake.store import Storing, held_hashes, read_ranks, store_complaints
+from app.intake.store import Storing, held_hashes, store_complaints
 from app.intake.tally import Tally
 from app.vault import Vault
 from connectors.contract import (
@@ -49,8 +49,6 @@ class Intake:
     lease_span: timedelta
     zone: ZoneInfo
     now: Callable[[], datetime]
-    weights: Mapping[str, tuple[int, int]]
-    """How much the word of each connector weighs: (content, handling)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +214,6 @@ class Run:
             view=view,
             rules=await self.intake.rulebooks.current(connection),
             vault=self.intake.vault,
-            ranks=await read_ranks(connection, self.intake.weights),
             carries_ticket_codes=self.connector.carries_ticket_codes,
         )
         return await store_complaints(connection, complaints, storing)

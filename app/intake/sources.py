@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, or_, select
+from sqlalchemy import Row, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.errors import Conflict, InvalidInput, NotFound
@@ -41,7 +41,7 @@ async def add_source(connection: AsyncConnection, new: NewSource, vault: Vault, 
     """
     if not _NAME.fullmatch(new.name):
         raise InvalidInput("name", "use lower-case letters, digits, '.', '_' and '-', at most 60")
-    if await connection.scalar(select(Source.id).where(Source.name == new.name)) is not None:
+    if await find_source(connection, new.name) is not None:
         raise Conflict(f"source {new.name} exists already")
     row = {
         "name": new.name,
@@ -62,15 +62,25 @@ async def add_source(connection: AsyncConnection, new: NewSource, vault: Vault, 
     return added
 
 
+async def find_source(connection: AsyncConnection, name: str) -> Row[Any] | None:
+    """The source's row, None when there is none of that name."""
+    return (await connection.execute(select(*Source.__table__.c).where(Source.name == name))).one_or_none()
+
+
 async def read_source(connection: AsyncConnection, name: str) -> Row[Any]:
     """The source's row.
 
     Raises: NotFound.
     """
-    row = (await connection.execute(select(*Source.__table__.c).where(Source.name == name))).one_or_none()
+    row = await find_source(connection, name)
     if row is None:
         raise NotFound(f"source {name} does not exist; `tanggap source list` shows the ones that do")
     return row
+
+
+async def point_source(connection: AsyncConnection, name: str, url: str, *, now: datetime) -> None:
+    """The source lies at `url` from now on and is due at once."""
+    await connection.execute(update(Source).where(Source.name == name).values(url=url, next_run_at=now))
 
 
 def source_token(source: Row[Any], vault: Vault) -> str | None:

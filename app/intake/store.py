@@ -13,7 +13,7 @@ from app.complaint.clocks import Rulebook
 from app.db.changes import reserve_ids, upsert
 from app.db.complaints import Change, advance, lock_all
 from app.db.tables.complaints import Complaint, Identity
-from app.db.tables.sources import Source, SourceRecord
+from app.db.tables.sources import SourceRecord
 from app.intake.merging import HeldComplaint, HeldRecord, Judgement, SourceView, Verdict, judge
 from app.intake.tally import Tally
 from app.vault import Vault
@@ -24,22 +24,13 @@ IDENTITY = "identity"
 _CHUNK = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Ranks:
-    """How much the word of each source weighs, by its id."""
-
-    content: Mapping[int, int]
-    handling: Mapping[int, int]
-
-
 @dataclass(slots=True)
 class Storing:
-    """What storing needs besides the records: the source as it looks, the rules, the key, whose word weighs what."""
+    """What storing needs besides the records: the source as it looks, the rules, the key."""
 
     view: SourceView
     rules: Rulebook
     vault: Vault
-    ranks: Ranks
     carries_ticket_codes: bool
 
 
@@ -103,7 +94,7 @@ async def _store_round(connection: AsyncConnection, incoming: Sequence[IncomingC
     by_code = await _ids_by_code(connection, fresh) if storing.carries_ticket_codes else {}
     owners = [_owner(each, records, by_code) for each in fresh]
     await lock_all(connection, sorted({owner for owner in owners if owner is not None}))
-    complaints = await _held_complaints(connection, [owner for owner in owners if owner is not None], storing.ranks)
+    complaints = await _held_complaints(connection, [owner for owner in owners if owner is not None])
     new_ids = iter(await reserve_ids(connection, _complaint, owners.count(None)))
     for each, owner in zip(fresh, owners, strict=True):
         judgement = judge(each, view, records.get(each.external_id), complaints.get(owner) if owner else None)
@@ -210,12 +201,12 @@ async def _ids_by_code(connection: AsyncConnection, incoming: Sequence[IncomingC
     return found
 
 
-async def _held_complaints(connection: AsyncConnection, ids: Sequence[int], ranks: Ranks) -> dict[int, HeldComplaint]:
+async def _held_complaints(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, HeldComplaint]:
     statement = select(
         Complaint.id,
         Complaint.connectors,
-        Complaint.content_source_id,
-        Complaint.handling_source_id,
+        Complaint.content_rank,
+        Complaint.handling_rank,
         Complaint.is_private,
         Complaint.is_anonymous,
         Complaint.is_confidential,
@@ -223,9 +214,7 @@ async def _held_complaints(connection: AsyncConnection, ids: Sequence[int], rank
     found: dict[int, HeldComplaint] = {}
     for chunk in _chunks(ids):
         for row in await connection.execute(statement.where(Complaint.id.in_(chunk))):
-            content = ranks.content.get(row.content_source_id, 0)
-            handling = ranks.handling.get(row.handling_source_id, 0)
-            found[row.id] = HeldComplaint(row.id, tuple(row.connectors), content, handling, *row[4:])
+            found[row.id] = HeldComplaint(row.id, tuple(row.connectors), *row[2:])
     return found
 
 
@@ -246,16 +235,6 @@ async def _write_records(connection: AsyncConnection, written: _Round) -> None:
 def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]
-
-
-async def read_ranks(connection: AsyncConnection, weights: Mapping[str, tuple[int, int]]) -> Ranks:
-    """The weights of the sources by id; `weights` gives (content, handling) by connector."""
-    rows = (await connection.execute(select(Source.id, Source.connector))).all()
-    held = {row.id: weights.get(row.connector, (1, 1)) for row in rows}
-    return Ranks(
-        {source_id: content for source_id, (content, _) in held.items()},
-        {source_id: handling for source_id, (_, handling) in held.items()},
-    )
 
 
 _complaint: Table = Complaint.__table__  # type: ignore[assignment]

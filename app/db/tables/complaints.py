@@ -16,7 +16,10 @@ from app.sla.clock import State, TargetUnit
 
 
 class Complaint(Schema):
-    """The one normalised complaint with its headline timers; status and timers are a fold of its events."""
+    """The one normalised complaint with its headline timers; status and timers are a fold of its events.
+
+    `content_rank` and `handling_rank` are the weights of the sources that gave text and place, unit and category.
+    """
 
     __tablename__ = "complaint"
     id: Mapped[Id]
@@ -59,8 +62,8 @@ class Complaint(Schema):
     rework_count: Mapped[int]
     reopen_count: Mapped[int]
     conflict_count: Mapped[int]
-    content_source_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("source.id"))
-    handling_source_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("source.id"))
+    content_rank: Mapped[int]
+    handling_rank: Mapped[int]
     connectors: Mapped[Json_]
     policy_families: Mapped[Json_]
     queue_at: Mapped[datetime]

@@ -1,0 +1,63 @@
+"""The `tanggap` command; exit 0 done, 1 failed (one line says why), 2 wrong usage, 3 busy."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from app.commands import alerts, demo, doctor, people, serving, sla, sources
+from app.commands.frame import BUSY, FAILED, say
+from app.complaint.errors import DomainError, SourceBusy
+from app.settings import SettingsError
+from app.sla.fields import InvalidField
+from connectors.contract import ConnectorError
+
+cli = typer.Typer(
+    help="Tanggap: one queue, exact response-time clocks and breach alerts over every complaint channel of a city.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+cli.add_typer(sources.source, name="source")
+cli.add_typer(people.token, name="token")
+cli.add_typer(people.officer, name="officer")
+cli.add_typer(sla.sla, name="sla")
+cli.add_typer(alerts.alerts, name="alerts")
+for name, command in (
+    ("serve", serving.serve),
+    ("worker", serving.worker),
+    ("migrate", serving.migrate),
+    ("seed", serving.seed),
+    ("demo", demo.demo),
+    ("demo-feeds", serving.demo_feeds),
+    ("pull", sources.pull),
+    ("import", sources.import_),
+    ("recompute", sla.recompute),
+    ("doctor", doctor.doctor),
+):
+    cli.command(name)(command)
+
+
+def main() -> None:
+    """Run the command line; what goes wrong is one line on standard error, never a stack trace."""
+    try:
+        cli()
+    except SourceBusy as error:
+        _fail(str(error), BUSY)
+    except (DomainError, ConnectorError, SettingsError, InvalidField) as error:
+        _fail(str(error), FAILED)
+    except (OperationalError, ProgrammingError) as error:
+        _fail(f"the database refuses: {str(error.orig).splitlines()[0]} (tanggap doctor says more)", FAILED)
+    except OSError as error:
+        _fail(f"{error.strerror or error}", FAILED)
+
+
+def _fail(line: str, code: int) -> None:
+    say(f"tanggap: {line}")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

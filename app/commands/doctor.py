@@ -1,0 +1,109 @@
+"""`tanggap doctor`: what is wrong with this installation, in plain words, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import typer
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.clock import utc_now
+from app.commands.frame import open_plant, run, say, show
+from app.commands.sources import Json
+from app.complaint.errors import DomainError
+from app.db.changes import database_now
+from app.db.migrate import head, revision_of
+from app.db.session import reading
+from app.db.states import AlertState
+from app.db.tables.alerts import Alert
+from app.db.tables.complaints import Complaint
+from app.db.tables.machine import Worker
+from app.db.tables.rules import Policy
+from app.db.tables.units import Unit
+from app.intake.sources import list_sources, open_reject_counts
+from app.pulling import Plant
+
+_SILENT = timedelta(minutes=1)
+_SKEW = timedelta(seconds=5)
+
+
+class Unwell(DomainError):
+    """The installation has faults that need somebody."""
+
+
+def doctor(as_json: Json = False) -> None:
+    """Say what is wrong with this installation, in plain words; 0 = nothing is."""
+    findings = run(_examine())
+    if as_json:
+        show({"findings": findings}, as_json=True)
+    for finding in () if as_json else findings:
+        typer.echo(f"- {finding}")
+    if findings:
+        raise Unwell(f"{len(findings)} things need attention")
+    say("Nothing is wrong.")
+
+
+async def _examine() -> list[str]:
+    async with open_plant() as plant:
+        findings = list(plant.settings.weaknesses())
+        try:
+            async with reading(plant.engine) as connection:
+                return findings + [each async for each in _look(plant, connection)]
+        except (SQLAlchemyError, OSError) as error:
+            return [*findings, f"the database does not answer ({type(error).__name__}): check TANGGAP_DATABASE_URL"]
+
+
+async def _look(plant: Plant, connection: AsyncConnection) -> AsyncIterator[str]:
+    revision = await revision_of(connection)
+    if revision != head():
+        yield f"the database stands at revision {revision or 'none'}, this program needs {head()}: run tanggap migrate"
+        return
+    if not await connection.scalar(select(func.count()).select_from(Unit)):
+        yield "there are no units: run tanggap seed jakarta"
+    if not await connection.scalar(select(func.count()).select_from(Policy)):
+        yield "there are no policies, so no clock has a due time: run tanggap seed jakarta"
+    async for finding in _machine(connection):
+        yield finding
+    async for finding in _sources(connection):
+        yield finding
+    async for finding in _data(connection):
+        yield finding
+
+
+async def _machine(connection: AsyncConnection) -> AsyncIterator[str]:
+    now = utc_now()
+    skew = abs(await database_now(connection) - now)
+    if skew > _SKEW:
+        yield f"this machine's clock and the database's differ by {skew.total_seconds():.0f} s: set the time on both"
+    seen_at = await connection.scalar(select(func.max(Worker.seen_at)))
+    if seen_at is None or seen_at < now - _SILENT:
+        yield "no worker is running, so nothing is pulled and no alert is raised: run tanggap worker"
+
+
+async def _sources(connection: AsyncConnection) -> AsyncIterator[str]:
+    rejects = await open_reject_counts(connection)
+    rows = await list_sources(connection)
+    if not rows:
+        yield "there is no source: add one with tanggap source add"
+    for row in rows:
+        if row.last_error:
+            yield f"source {row.name} fails: {row.last_error}"
+        elif row.every_s is not None and row.last_success_at is None:
+            yield f"source {row.name} was never pulled: try tanggap pull {row.name}"
+        if count := rejects.get(row.id):
+            yield f"source {row.name} has {count} rejects that wait for a mapping or a replay"
+
+
+async def _data(connection: AsyncConnection) -> AsyncIterator[str]:
+    unknown = await connection.scalar(select(func.count()).where(Complaint.status == "unknown"))
+    if unknown:
+        yield f"{unknown} complaints carry a status word that nobody knows: add it to the status words"
+    unrouted = await connection.scalar(select(func.count()).where(Complaint.is_open, Complaint.unit_id.is_(None)))
+    if unrouted:
+        yield f"{unrouted} open complaints belong to no unit: see the queue with unrouted=true"
+    dead = await connection.scalar(select(func.count()).where(Alert.state == AlertState.DEAD))
+    if dead:
+        yield f"{dead} alerts could not be delivered to anybody: see GET /api/v1/alerts?state=dead"

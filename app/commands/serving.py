@@ -1,0 +1,122 @@
+"""Commands that serve: the web service, the worker, the make-believe sources; and what prepares a database."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import datetime
+from typing import Annotated, Literal
+
+import typer
+import uvicorn
+
+from app.clock import utc_now
+from app.commands.frame import open_plant, open_settings, run, say, show
+from app.commands.sources import Json
+from app.complaint.errors import InvalidInput
+from app.db.migrate import head, upgrade
+from app.db.session import writing
+from app.demo.feeds import FeedsSettings, open_feeds
+from app.main import create_app
+from app.seed.load import SeedTally, seed_jakarta
+from app.settings import Settings, hide_password
+from app.worker import run_worker
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    with_worker: Annotated[bool, typer.Option("--with-worker", help="Pull and alert in this process too.")] = False,
+) -> None:
+    """Serve the REST interface and the dashboard."""
+    settings = open_settings()
+    run(serve_web(settings, host=host, port=port, with_worker=with_worker))
+
+
+async def serve_web(settings: Settings, *, host: str, port: int, with_worker: bool) -> None:
+    """Serve until a signal ends it; with a worker beside it, both end together."""
+    server = make_server(settings, host=host, port=port)
+    if not with_worker:
+        await server.serve()
+        return
+    stop = asyncio.Event()
+    async with open_plant(settings) as plant:
+        work = asyncio.create_task(run_worker(plant, stop))
+        try:
+            await server.serve()
+        finally:
+            stop.set()
+            await work
+
+
+def make_server(settings: Settings, *, host: str, port: int) -> uvicorn.Server:
+    """The web server; its logs go the way of ours."""
+    config = uvicorn.Config(
+        create_app(settings),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        proxy_headers=True,
+        timeout_graceful_shutdown=10,
+    )
+    return uvicorn.Server(config)
+
+
+def worker() -> None:
+    """Pull the sources, raise and deliver alerts; any number of workers may run."""
+    run(_work(open_settings()))
+
+
+async def _work(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    async with open_plant(settings) as plant:
+        await run_worker(plant, stop)
+
+
+def migrate() -> None:
+    """Bring the database to the newest revision; of two at once one waits."""
+    settings = open_settings()
+    upgrade(settings.database_url)
+    say(f"The database {hide_password(settings.database_url)} stands at revision {head()}.")
+
+
+def seed(
+    city: Annotated[Literal["jakarta"], typer.Argument(help="Whose reference data.")], as_json: Json = False
+) -> None:
+    """Load a city's units, categories, words, calendars and policies; a second time changes nothing."""
+    show(run(_seed()).to_json(), as_json=as_json)
+
+
+async def _seed() -> SeedTally:
+    async with open_plant() as plant, writing(plant.engine) as connection:
+        return await seed_jakarta(connection, now=utc_now())
+
+
+def demo_feeds(
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8001,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    number: Annotated[int, typer.Option("--seed", help="Which city; the same number is the same city.")] = 2026,
+    per_day: Annotated[int, typer.Option(help="Reports a day.")] = 120,
+    token: Annotated[str, typer.Option(help="Bearer token that JAKI asks for.")] = "demo",  # noqa: S107
+    freeze_at: Annotated[str | None, typer.Option(help="Stop the city's time at this instant (RFC 3339).")] = None,
+) -> None:
+    """Serve only the make-believe sources: CRM and JAKI in their wire shapes."""
+    settings = FeedsSettings(token=token, seed=number, per_day=per_day, freeze_at=_instant("freeze-at", freeze_at))
+    say(f"CRM and JAKI of the make-believe city: http://{host}:{port} (JAKI's token: {token})")
+    uvicorn.run(open_feeds(settings, now=utc_now), host=host, port=port, log_level="warning")
+
+
+def _instant(field: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(field, f"{text} is no instant: write 2026-11-24T10:00:00+07:00") from error
+    if instant.tzinfo is None:
+        raise InvalidInput(field, f"{text} has no offset: write 2026-11-24T10:00:00+07:00")
+    return instant

@@ -1,0 +1,166 @@
+"""Commands on sources: add, list, check, pull, import."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import Row
+
+from app.clock import utc_now
+from app.commands.frame import open_plant, run, say, show
+from app.complaint.errors import InvalidInput
+from app.db.session import reading, writing
+from app.intake.run import Report
+from app.intake.sources import NewSource, add_source, find_source, last_runs, list_sources, open_reject_counts
+from app.pulling import build_connector, check_source, import_file, pull_source
+from connectors.registry import CONNECTORS, profile_names
+
+source = typer.Typer(help="Sources: the outside systems that complaints come from.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Options = Annotated[list[str] | None, typer.Option("--option", help="KEY=VALUE, as the connector's README says.")]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@source.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="How the source is called here, e.g. jaki.")],
+    connector: Annotated[str, typer.Option(help=f"One of {', '.join(CONNECTORS)}.")],
+    url: Annotated[str | None, typer.Option(help="Where it is.")] = None,
+    token: Annotated[str | None, typer.Option(help="Bearer token; kept encrypted.")] = None,
+    since: Annotated[str | None, typer.Option(help="First day to ask for, YYYY-MM-DD.")] = None,
+    every: Annotated[str, typer.Option(help="How often to pull: 30s, 5m, 1h.")] = "5m",
+    option: Options = None,
+) -> None:
+    """Add a source; a worker pulls it at once and then on its schedule."""
+    new = NewSource(
+        name=name,
+        connector=connector,
+        url=url,
+        token=token,
+        since_on=_day("since", since),
+        every_s=parse_span("every", every),
+        options=_pairs(option),
+    )
+    run(_add(new))
+    say(f"Source {name} is added. Try it: tanggap source check {name}")
+
+
+async def _add(new: NewSource) -> None:
+    async with open_plant() as plant, writing(plant.engine) as connection:
+        await add_source(connection, new, plant.vault, now=utc_now())
+        added = await find_source(connection, new.name)
+        assert added is not None
+        # Bad options are told now, inside the transaction, and not at three in the morning.
+        build_connector(added, plant.vault)
+
+
+@source.command("list")
+def list_(as_json: Json = False) -> None:
+    """What sources there are and how they do."""
+    rows = run(_list())
+    if as_json:
+        show({"items": rows}, as_json=True)
+        return
+    for row in rows:
+        state = row["last_error"] or f"complete through {row['complete_through'] or 'nothing yet'}"
+        typer.echo(f"{row['source']:<20} {row['connector']:<12} {state}")
+    if not rows:
+        say("There is no source yet. Add one: tanggap source add NAME --connector crm --url https://…")
+
+
+async def _list() -> list[dict[str, object]]:
+    async with open_plant() as plant, reading(plant.engine) as connection:
+        rejects = await open_reject_counts(connection)
+        runs = await last_runs(connection)
+        return [_entry(row, rejects.get(row.id, 0), runs.get(row.id)) for row in await list_sources(connection)]
+
+
+def _entry(row: Row[Any], rejects: int, last: Row[Any] | None) -> dict[str, object]:
+    return {
+        "source": row.name,
+        "connector": row.connector,
+        "url": row.url,
+        "every_s": row.every_s,
+        "is_enabled": row.is_enabled,
+        "next_run_at": row.next_run_at,
+        "last_success_at": row.last_success_at,
+        "complete_through": row.complete_through,
+        "rejects": rejects,
+        "last_run": last.state if last else None,
+        "last_error": row.last_error,
+    }
+
+
+@source.command("check")
+def check(name: str) -> None:
+    """Can the source be reached and read? Stores nothing."""
+    typer.echo(run(_check(name)))
+
+
+async def _check(name: str) -> str:
+    async with open_plant() as plant:
+        return await check_source(plant, name)
+
+
+def pull(name: str, as_json: Json = False) -> None:
+    """Pull one source now and print the tally."""
+    show(run(_pull(name)).to_json(), as_json=as_json)
+
+
+async def _pull(name: str) -> Report:
+    async with open_plant() as plant:
+        return await pull_source(plant, name)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Excel; also .gz and .zip.")],
+    profile: Annotated[str, typer.Option(help=f"{', '.join(profile_names())}, or the path of a TOML profile.")],
+    history: Annotated[bool, typer.Option("--history", help="Raise no alerts for what the file brings.")] = False,
+    option: Options = None,
+    as_json: Json = False,
+) -> None:
+    """Import a file by a mapping profile and print the tally; importing it again changes nothing."""
+    if not file.is_file():
+        raise InvalidInput("file", f"{file} is not a file")
+    report = run(_import(file, profile, _pairs(option), is_history=history))
+    show(report.to_json(), as_json=as_json)
+
+
+async def _import(file: Path, profile: str, options: dict[str, str], *, is_history: bool) -> Report:
+    async with open_plant() as plant:
+        return await import_file(plant, file, profile, options=options, is_history=is_history)
+
+
+def parse_span(field: str, text: str) -> int:
+    """Seconds of a span written `30s`, `5m`, `1h` or `1d`.
+
+    Raises: InvalidInput.
+    """
+    number, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not number.isascii() or not number.isdigit() or int(number) < 1:
+        raise InvalidInput(field, f"{text} is no span: write 30s, 5m, 1h or 1d")
+    return int(number) * _UNITS[unit]
+
+
+def _day(field: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+    except ValueError as error:
+        raise InvalidInput(field, f"{text} is no day: write YYYY-MM-DD") from error
+
+
+def _pairs(options: list[str] | None) -> dict[str, str]:
+    pairs = {}
+    for each in options or ():
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise InvalidInput("option", f"{each} is not KEY=VALUE")
+        pairs[name] = value
+    return pairs

@@ -1,0 +1,45 @@
+"""How far each source is complete, and whether that is too long ago to trust a figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.tables.sources import Source
+
+MISSED_PULLS = 3
+SHORTEST = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """A source and the instant through which we hold all it had; `stale_at` is when time alone makes it stale."""
+
+    source: str
+    complete_through: datetime | None
+    stale_at: datetime | None
+    is_stale: bool
+
+
+async def read_freshness(connection: AsyncConnection, *, now: datetime) -> list[Freshness]:
+    """Every enabled source, by name.
+
+    A pulled source is stale when it was never complete, or when it missed three pulls, at least 15 minutes. A file's
+    source is never pulled and cannot be late.
+    """
+    statement = (
+        select(Source.name, Source.every_s, Source.complete_through).where(Source.is_enabled).order_by(Source.name)
+    )
+    return [_freshness(row.name, row.every_s, row.complete_through, now) for row in await connection.execute(statement)]
+
+
+def _freshness(name: str, every_s: int | None, complete_through: datetime | None, now: datetime) -> Freshness:
+    if every_s is None:
+        return Freshness(name, complete_through, None, is_stale=False)
+    if complete_through is None:
+        return Freshness(name, None, None, is_stale=True)
+    stale_at = complete_through + max(MISSED_PULLS * timedelta(seconds=every_s), SHORTEST)
+    return Freshness(name, complete_through, stale_at, is_stale=stale_at < now)

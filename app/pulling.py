@@ -1,0 +1,125 @@
+"""A source row made into a running pull: connector, guarded client, intake; for worker and command line."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.clock import utc_now
+from app.complaint.errors import InvalidInput
+from app.db.rulebook import Rulebooks
+from app.db.session import reading, writing
+from app.intake import run
+from app.intake.sources import NewSource, add_source, find_source, read_source, source_token
+from app.outbound import outbound_client
+from app.settings import Settings
+from app.vault import Vault
+from connectors.contract import Client, Connector, InvalidOption, Window
+from connectors.fetch import Fetcher
+from connectors.registry import CONNECTORS, load_profile, open_file, request_rate
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """What a process that reads sources holds."""
+
+    settings: Settings
+    engine: AsyncEngine
+    rulebooks: Rulebooks
+    vault: Vault
+
+    @property
+    def intake(self) -> run.Intake:
+        """What intake needs of this process."""
+        return run.Intake(
+            engine=self.engine,
+            rulebooks=self.rulebooks,
+            vault=self.vault,
+            owner=process_name(),
+            lease_span=timedelta(seconds=self.settings.lease_seconds),
+            zone=self.settings.zone,
+            now=utc_now,
+        )
+
+
+def process_name() -> str:
+    """This process, as leases and heartbeats name it."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+async def pull_source(plant: Plant, name: str) -> run.Report:
+    """One pull of the source, now.
+
+    Raises: NotFound, SourceBusy, InvalidInput for options that no longer hold, the connector's own errors.
+    """
+    async with reading(plant.engine) as connection:
+        source = await read_source(connection, name)
+    connector = build_connector(source, plant.vault)
+    async with source_client(plant.settings, source.options) as client:
+        return await run.pull(plant.intake, name, connector, client)
+
+
+async def check_source(plant: Plant, name: str) -> str:
+    """One sentence that says what was reached; raises as a pull does."""
+    async with reading(plant.engine) as connection:
+        source = await read_source(connection, name)
+    connector = build_connector(source, plant.vault)
+    async with source_client(plant.settings, source.options) as client:
+        return await connector.check(client)
+
+
+async def import_file(
+    plant: Plant, file: Path, profile: str, *, options: Mapping[str, str], is_history: bool
+) -> run.Report:
+    """The rows of a file, stored under a source named after the profile; the same accounting as a pull.
+
+    Raises: InvalidInput for an unknown profile or option, UnexpectedPayload for a file of another kind.
+    """
+    try:
+        chosen = load_profile(profile)
+        connector = open_file(file, chosen, options)
+    except InvalidOption as error:
+        raise InvalidInput(error.name, str(error)) from error
+    async with writing(plant.engine) as connection:
+        if await find_source(connection, chosen.name) is None:
+            new = NewSource(name=chosen.name, connector="spreadsheet", every_s=None)
+            await add_source(connection, new, plant.vault, now=utc_now())
+    batches = connector.pull(_NoClient(), None, Window(until=utc_now()))
+    return await run.import_batches(plant.intake, chosen.name, connector, batches, is_history=is_history)
+
+
+def build_connector(source: Row[Any], vault: Vault) -> Connector:
+    """The connector that a source's row describes.
+
+    Raises: InvalidInput.
+    """
+    kind = CONNECTORS.get(source.connector)
+    if kind is None:
+        raise InvalidInput("connector", f"there is no connector {source.connector}; known: {', '.join(CONNECTORS)}")
+    try:
+        return kind.build(url=source.url or "", token=source_token(source, vault), options=source.options)
+    except InvalidOption as error:
+        raise InvalidInput(error.name, str(error)) from error
+
+
+@asynccontextmanager
+async def source_client(settings: Settings, options: Mapping[str, str]) -> AsyncIterator[Client]:
+    """The guarded client of one source, at its own rate or the default one."""
+    async with outbound_client(allowed_hosts=settings.allowed_source_hosts) as http:
+        yield Fetcher(http, rate=request_rate(options, settings.source_rate))
+
+
+class _NoClient:
+    """The client of a file, which needs none."""
+
+    async def get(self, url: str, *, params: object = None, headers: object = None) -> Any:
+        raise InvalidInput("url", "a file is read from disk, not over HTTP")

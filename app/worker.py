@@ -1,0 +1,156 @@
+"""The worker: which job runs how often; any number of workers may run, the database decides who does what."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy import Table, delete
+
+from app.alerts.delivery import Post, deliver
+from app.alerts.messages import Wording
+from app.alerts.notifiers import ConsoleNotifier, Notifier, WebhookNotifier, webhook_client
+from app.alerts.watch import sweep_all
+from app.clock import utc_now
+from app.complaint.errors import DomainError, SourceBusy
+from app.db.changes import upsert
+from app.db.session import reading, writing
+from app.db.tables.machine import Worker
+from app.intake.sources import due_sources
+from app.pulling import Plant, process_name, pull_source
+from connectors.contract import ConnectorError
+
+PULL_TICK = timedelta(seconds=1)
+ALERT_TICK = timedelta(seconds=1)
+BEAT = timedelta(seconds=10)
+FORGET_AFTER = timedelta(days=1)
+STOP_PATIENCE = timedelta(seconds=20)
+
+_log = structlog.stdlib.get_logger("tanggap.worker")
+
+
+@dataclass(slots=True)
+class Jobs:
+    """What a worker does at each tick; a tick that finds nothing costs one look-up."""
+
+    plant: Plant
+    post: Post
+    started_at: datetime
+    running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def pull(self) -> None:
+        """Start a pull of every source that is due and that this worker is not pulling already."""
+        async with reading(self.plant.engine) as connection:
+            names = await due_sources(connection)
+        for name in names:
+            if name not in self.running:
+                task = asyncio.create_task(self._pull_one(name), name=f"pull {name}")
+                self.running[name] = task
+                task.add_done_callback(partial(self._forget, name))
+
+    async def alert(self) -> None:
+        """Raise what has fired, then send what is due."""
+        swept = await sweep_all(self.plant.engine, self.plant.rulebooks, now=utc_now())
+        if swept:
+            _log.info("alerts swept", raised=swept.raised, advanced=swept.advanced)
+        await deliver(self.post)
+
+    async def beat(self) -> None:
+        """Say that this worker is alive, and forget the ones that have long been gone."""
+        now = utc_now()
+        row = {"name": process_name(), "started_at": self.started_at, "seen_at": now}
+        async with writing(self.plant.engine) as connection:
+            await upsert(connection, _worker, [row], key=("name",))
+            await connection.execute(delete(Worker).where(Worker.seen_at < now - FORGET_AFTER))
+
+    async def finish(self) -> None:
+        """Let running pulls end, for as long as is decent."""
+        if self.running:
+            await asyncio.wait(self.running.values(), timeout=STOP_PATIENCE.total_seconds())
+
+    def _forget(self, name: str, _: asyncio.Task[None]) -> None:
+        self.running.pop(name, None)
+
+    async def _pull_one(self, name: str) -> None:
+        try:
+            report = await pull_source(self.plant, name)
+        except SourceBusy:
+            return
+        except (ConnectorError, DomainError) as error:
+            _log.warning("pull failed", source=name, error=str(error))
+        except Exception:
+            # One run: whatever went wrong in it is on record here, and the next run goes on.
+            _log.exception("pull crashed", source=name)
+        else:
+            _log.info("pulled", source=name, **report.tally.as_columns())
+
+
+def build_scheduler(jobs: Jobs) -> AsyncIOScheduler:
+    """The ticks of one worker; the schedule itself lies in the database."""
+    scheduler = AsyncIOScheduler(
+        jobstores={"default": MemoryJobStore()},
+        job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+        timezone="UTC",
+    )
+    for name, job, tick in (
+        ("pull", jobs.pull, PULL_TICK),
+        ("alert", jobs.alert, ALERT_TICK),
+        ("beat", jobs.beat, BEAT),
+    ):
+        scheduler.add_job(_guarded(name, job), "interval", seconds=tick.total_seconds(), id=name)
+    return scheduler
+
+
+async def run_worker(plant: Plant, stop: asyncio.Event) -> None:
+    """Work until `stop` is set; running pulls are let finish."""
+    async with AsyncExitStack() as stack:
+        settings = plant.settings
+        client = await stack.enter_async_context(webhook_client(settings.allowed_webhook_hosts))
+        jobs = Jobs(plant, make_post(plant, WebhookNotifier(client, plant.vault, make_wording(plant))), utc_now())
+        await jobs.beat()
+        scheduler = build_scheduler(jobs)
+        scheduler.start()
+        _log.info("worker started", name=process_name())
+        await stop.wait()
+        scheduler.remove_all_jobs()
+        await jobs.finish()
+        scheduler.shutdown(wait=False)
+        _log.info("worker stopped", name=process_name())
+
+
+def make_wording(plant: Plant) -> Wording:
+    """How alerts are worded here."""
+    return Wording(zone=plant.settings.zone, public_url=plant.settings.public_url)
+
+
+def make_post(plant: Plant, webhooks: WebhookNotifier) -> Post:
+    """A deliverer over every channel."""
+    notifiers: list[Notifier] = [ConsoleNotifier(make_wording(plant), plant.settings.language), webhooks]
+    return Post(
+        engine=plant.engine,
+        notifiers={each.channel: each for each in notifiers},
+        clock=utc_now,
+        lease=timedelta(seconds=plant.settings.lease_seconds),
+        retries=plant.settings.webhook_retry_seconds,
+    )
+
+
+def _guarded(name: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    async def guarded() -> None:
+        try:
+            await job()
+        except Exception:
+            # One tick: the next one looks again; what it did not finish is still in the database.
+            _log.exception("job failed", job=name)
+
+    return guarded
+
+
+_worker: Table = Worker.__table__  # type: ignore[assignment]
