@@ -19,6 +19,7 @@ MISSING_WORDS = frozenset({"", "null", "n/a", "-", "--", "unspecified"})
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\s?(?:[zZ]|[+-]\d\d:?\d\d(?::\d\d)?)?)?")
 _CODE = re.compile(r"(?<![A-Za-z0-9])([A-Z]{2,4}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{4})(?![A-Za-z0-9])")
 _ODD_KEY = re.compile(r'\s"\s*:|[{,]\s*"\s')
+_LONG_NUMBER = re.compile(r"[:\[,]\s*-?\d{19}")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -53,16 +54,20 @@ JAKARTA = Bounds(-6.3708 - 0.05, 106.3831 - 0.05, -5.1845 + 0.05, 106.9729 + 0.0
 
 
 def json_value(text: str) -> object:
-    """The value of a JSON text: keys without white space around them, half characters replaced by U+FFFD.
-
-    Of a key that comes twice the last value counts.
+    """The value of a JSON text: keys without white space around them, half characters replaced by U+FFFD, and whole
+    numbers beyond 64 bits, which few can store, as text. Of a key that comes twice the last value counts.
 
     Raises: ValueError or RecursionError for anything else.
 
     >>> json_value('{"status ": "Menunggu"}')
     {'status': 'Menunggu'}
     """
-    value = json.loads(text, strict=False, object_pairs_hook=_tidy if _ODD_KEY.search(text) else None)
+    value = json.loads(
+        text,
+        strict=False,
+        object_pairs_hook=_tidy if _ODD_KEY.search(text) else None,
+        parse_int=_storable_int if _LONG_NUMBER.search(text) else None,
+    )
     return _without_surrogates(value) if _ESCAPED_SURROGATE.search(text) else value
 
 
@@ -217,6 +222,10 @@ def _number(value: object) -> float | None:
 
 def _tidy(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return {key.strip(): value for key, value in pairs}
+
+
+def _storable_int(digits: str) -> int | str:
+    return digits if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63 else int(digits)
 
 
 def _without_surrogates(value: object) -> object:
