@@ -1,0 +1,110 @@
+"""Figures for Prometheus: requests as they pass, and the state of the queue and the sources when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from fastapi import APIRouter, Depends, Request, Response
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.freshness import Freshness, read_freshness
+from app.db.states import DeliveryState, RejectState
+from app.db.tables.alerts import Delivery
+from app.db.tables.complaints import Complaint
+from app.db.tables.sources import Reject
+from app.dependencies import HouseDep, Looking, Now, Someone, signed_in
+
+router = APIRouter(tags=["system"])
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class RequestMetrics:
+    """The requests of this process by route, method and status, with how long they took."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        labels = ("route", "method", "status")
+        self._seconds = Histogram(
+            "tanggap_http_request_seconds",
+            "Time to answer, by route.",
+            ("route", "method"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._requests = Counter("tanggap_http_requests", "Requests answered.", labels, registry=self.registry)
+
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Counts one answered request."""
+        self._requests.labels(route, method, str(status)).inc()
+        self._seconds.labels(route, method).observe(seconds)
+
+
+async def _allowed(house: HouseDep, caller: Someone) -> None:
+    if not house.settings.metrics_public:
+        await signed_in(caller)
+
+
+@router.get("/metrics", dependencies=[Depends(_allowed)], response_class=Response)
+async def metrics(request: Request, connection: Looking, now: Now) -> Response:
+    """Prometheus text; needs a token unless `METRICS_PUBLIC` is on."""
+    requests: RequestMetrics = request.app.state.metrics
+    figures = CollectorRegistry()
+    figures.register(_Ready(await _read_figures(connection, now)))
+    return Response(generate_latest(requests.registry) + generate_latest(figures), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _Ready(Collector):
+    """Figures that were read already, since the exposition cannot wait for a database."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = tuple(families)
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._families
+
+
+async def _read_figures(connection: AsyncConnection, now: datetime) -> list[Metric]:
+    is_open = Complaint.is_open
+    counts = {
+        "tanggap_complaints_open": ("Open complaints.", select(func.count()).where(is_open)),
+        "tanggap_complaints_overdue": (
+            "Open complaints whose nearest due time has passed.",
+            select(func.count()).where(is_open, Complaint.queue_at < now),
+        ),
+        "tanggap_complaints_unrouted": (
+            "Open complaints without a unit.",
+            select(func.count()).where(is_open, Complaint.unit_id.is_(None)),
+        ),
+        "tanggap_rejects_open": (
+            "Records kept aside that no mapping could read.",
+            select(func.count()).select_from(Reject).where(Reject.state == RejectState.OPEN),
+        ),
+        "tanggap_deliveries_pending": (
+            "Alert messages not yet delivered.",
+            select(func.count()).select_from(Delivery).where(Delivery.state == DeliveryState.PENDING),
+        ),
+    }
+    families: list[Metric] = [
+        GaugeMetricFamily(name, help_text, value=float(await connection.scalar(statement) or 0))
+        for name, (help_text, statement) in counts.items()
+    ]
+    return families + list(_source_figures(await read_freshness(connection, now=now), now))
+
+
+def _source_figures(sources: list[Freshness], now: datetime) -> Iterator[Metric]:
+    lag = GaugeMetricFamily(
+        "tanggap_source_lag_seconds", "Age of what is known to be complete, by source.", labels=["source"]
+    )
+    stale = GaugeMetricFamily("tanggap_source_stale", "Whether a source missed its pulls.", labels=["source"])
+    for each in sources:
+        stale.add_metric([each.source], float(each.is_stale))
+        if each.complete_through is not None:
+            lag.add_metric([each.source], (now - each.complete_through).total_seconds())
+    yield from (lag, stale)

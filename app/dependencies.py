@@ -1,0 +1,270 @@
+"""What a request gets: the house, one transaction, the instant, the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
+
+import structlog
+from babel import negotiate_locale
+from fastapi import Depends, Request, Response, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.complaint.errors import Forbidden
+from app.db.rulebook import Rulebooks
+from app.db.session import reading, writing
+from app.people.callers import Caller
+from app.people.errors import NotSignedIn
+from app.people.rates import Rates
+from app.people.sessions import OpenSession, extend_session, find_session
+from app.people.tokens import USE_INTERVAL, authenticate_token, note_use
+from app.settings import Settings
+from app.vault import Vault
+
+SESSION_COOKIE = "tanggap_session"
+CSRF_HEADER = "x-csrf-token"
+CSRF_FIELD = "csrf_token"
+
+Language = Literal["id", "en"]
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_WEIGHT = re.compile(r"q=([01](?:\.\d{0,3})?)")
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_bearer = HTTPBearer(auto_error=False, description="An API token (`tgp_...`).")
+_log = structlog.get_logger(__name__)
+
+
+class Errands:
+    """Small writes that no answer waits for, finished before the house closes; one that fails is logged."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, errand: Coroutine[Any, Any, None]) -> None:
+        """Runs `errand` beside the request."""
+        task = asyncio.create_task(self._run(errand))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def finish(self) -> None:
+        """Waits for all that runs."""
+        while self._running:
+            await asyncio.gather(*self._running)
+
+    async def _run(self, errand: Coroutine[Any, Any, None]) -> None:
+        try:
+            await errand
+        except SQLAlchemyError as error:
+            _log.warning("errand_failed", error=type(error).__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What one process of the web application holds from start to stop; `replica` is `engine` where there is none."""
+
+    settings: Settings
+    engine: AsyncEngine
+    replica: AsyncEngine
+    rulebooks: Rulebooks
+    vault: Vault
+    clock: Callable[[], datetime]
+    rates: Rates
+    schema_head: str
+    cursor_key: bytes
+    errands: Errands = field(default_factory=Errands)
+    uses_noted: dict[int, datetime] = field(default_factory=dict)
+    """When the use of a token was last written, by token."""
+
+
+async def _house(request: Request) -> House:
+    return cast(House, request.app.state.house)
+
+
+HouseDep = Annotated[House, Depends(_house)]
+
+
+async def _now(house: HouseDep) -> datetime:
+    return house.clock()
+
+
+Now = Annotated[datetime, Depends(_now)]
+
+
+async def _language(request: Request, house: HouseDep) -> Language:
+    """Indonesian or English: the caller's wish, else the installation's language."""
+    chosen = negotiate_locale(_wished(request.headers.get("accept-language", "")), ["id", "en"], sep="-")
+    return cast(Language, chosen) if chosen in ("id", "en") else house.settings.language
+
+
+LanguageDep = Annotated[Language, Depends(_language)]
+
+
+def _wished(header: str) -> list[str]:
+    """The languages of an Accept-Language header, the most wished first."""
+    wishes = [(tag.strip(), weight.strip()) for tag, _, weight in (part.partition(";") for part in header.split(","))]
+    weighed = [(tag, _WEIGHT.fullmatch(weight)) for tag, weight in wishes if tag]
+    return [tag for tag, weight in sorted(weighed, key=lambda wish: -float(wish[1][1]) if wish[1] else -1.0)]
+
+
+async def someone(
+    request: Request,
+    house: HouseDep,
+    now: Now,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> Caller | None:
+    """The caller by bearer token or session cookie, counted against their rate; None when nobody signed in.
+
+    Raises: NotSignedIn, when a token is shown and not valid; Forbidden, when a browser's unsafe request comes from
+    elsewhere or without its CSRF token; TooManyRequests.
+    """
+    caller = await _by_token(house, credentials.credentials, now) if credentials else None
+    if caller is None and credentials is None:
+        caller = await _by_cookie(request, house, now)
+    house.rates.count_request(_who(request, caller), now=now)
+    if caller is None and credentials is not None:
+        raise NotSignedIn("the token is unknown, expired or revoked", was_refused=True)
+    if credentials is None and request.method not in _SAFE_METHODS:
+        await _refuse_forged(request)
+    return caller
+
+
+Someone = Annotated[Caller | None, Depends(someone)]
+
+
+async def signed_in(caller: Someone) -> Caller:
+    """The caller.
+
+    Raises: NotSignedIn, when nobody has signed in.
+    """
+    if caller is None:
+        raise NotSignedIn("sign in, or send a token: Authorization: Bearer tgp_...")
+    return caller
+
+
+CallerDep = Annotated[Caller, Depends(signed_in)]
+
+
+# Both connections come after the caller, who is looked up on another one: a request that held one connection while
+# it waits for a second would, with enough of its kind, wait for ever.
+async def _reading(house: HouseDep, _caller: Someone) -> AsyncIterator[AsyncConnection]:
+    async with reading(house.engine) as connection:
+        yield connection
+
+
+async def _writing(house: HouseDep, _caller: Someone) -> AsyncIterator[AsyncConnection]:
+    async with writing(house.engine) as connection:
+        yield connection
+
+
+async def _looking(house: HouseDep, _caller: Someone) -> AsyncIterator[AsyncConnection]:
+    async with reading(house.replica) as connection:
+        yield connection
+
+
+# With the default scope the commit would come after the answer, and a commit that fails would have answered 200.
+Reading = Annotated[AsyncConnection, Depends(_reading, scope="function")]
+Writing = Annotated[AsyncConnection, Depends(_writing, scope="function")]
+Looking = Annotated[AsyncConnection, Depends(_looking, scope="function")]
+"""A reading connection to the replica, for dashboards: what it shows may be a moment old."""
+
+
+def session_of(request: Request) -> OpenSession | None:
+    """The session by whose cookie the caller was found; pages put its CSRF token into their forms."""
+    return cast("OpenSession | None", getattr(request.state, "session", None))
+
+
+def set_session_cookie(request: Request, response: Response, secret: str) -> None:
+    """Gives the browser its session; the cookie ends with the browser or with the session."""
+    response.set_cookie(SESSION_COOKIE, secret, httponly=True, samesite="lax", path="/", secure=_is_secure(request))
+
+
+def clear_session_cookie(request: Request, response: Response) -> None:
+    """Takes the cookie back."""
+    response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=_is_secure(request))
+
+
+def address_of(request: Request) -> str:
+    """The address of the peer, by which those who did not sign in are counted."""
+    return request.client.host if request.client else "unknown"
+
+
+async def _by_token(house: House, bearer: str, now: datetime) -> Caller | None:
+    async with reading(house.engine) as connection:
+        caller = await authenticate_token(connection, bearer, now)
+    if caller is not None and caller.token_id is not None:
+        noted = house.uses_noted.get(caller.token_id)
+        if noted is None or now - noted >= USE_INTERVAL:
+            house.uses_noted[caller.token_id] = now
+            house.errands.start(_note_use(house, caller.token_id, now))
+    return caller
+
+
+async def _note_use(house: House, token_id: int, now: datetime) -> None:
+    async with writing(house.engine) as connection:
+        await note_use(connection, token_id, now=now)
+
+
+async def _by_cookie(request: Request, house: House, now: datetime) -> Caller | None:
+    secret = request.cookies.get(SESSION_COOKIE)
+    if secret is None or (_is_api(request) and _is_from_elsewhere(request)):
+        return None
+    async with reading(house.engine) as connection:
+        session = await find_session(connection, secret, now)
+    if session is None:
+        return None
+    request.state.session = session
+    if session.is_stale:
+        house.errands.start(_extend(house, session.token_hash, now))
+    return session.caller
+
+
+async def _extend(house: House, token_hash: str, now: datetime) -> None:
+    async with writing(house.engine) as connection:
+        await extend_session(connection, token_hash, now=now)
+
+
+def _who(request: Request, caller: Caller | None) -> str:
+    if caller is None:
+        return f"address:{address_of(request)}"
+    return f"token:{caller.token_id}" if caller.token_id is not None else f"officer:{caller.officer_id}"
+
+
+async def _refuse_forged(request: Request) -> None:
+    """A cookie travels with every request that a page of anybody makes: what changes something must prove its page."""
+    if _is_from_elsewhere(request):
+        raise Forbidden("the request comes from another site")
+    session = session_of(request)
+    if session is not None and not session.accepts(await _shown_csrf_token(request)):
+        raise Forbidden("the CSRF token is missing or wrong")
+
+
+async def _shown_csrf_token(request: Request) -> str | None:
+    header = request.headers.get(CSRF_HEADER)
+    if header is not None or not request.headers.get("content-type", "").startswith(_FORMS):
+        return header
+    given = (await request.form()).get(CSRF_FIELD)
+    return given if isinstance(given, str) else None
+
+
+def _is_from_elsewhere(request: Request) -> bool:
+    fetched_from = request.headers.get("sec-fetch-site")
+    if fetched_from is not None:
+        return fetched_from not in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
+
+
+def _is_secure(request: Request) -> bool:
+    house: House = request.app.state.house
+    return request.url.scheme == "https" or (house.settings.public_url or "").startswith("https://")
