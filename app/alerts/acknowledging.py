@@ -27,7 +27,7 @@ async def acknowledge(
     Raises: NotFound, absent or of a complaint outside the caller's units.
     """
     alert = await find(connection, alert_id, scope)
-    await lock(connection, alert.complaint_id)
+    await lock(connection, alert.complaint.id)
     alert = await find(connection, alert_id, scope)
     if alert.acknowledged_at is not None:
         return alert
@@ -44,7 +44,7 @@ async def _stop_ladder(connection: AsyncConnection, alert: AlertView) -> None:
     await connection.execute(
         update(SlaClock)
         .where(
-            SlaClock.complaint_id == alert.complaint_id,
+            SlaClock.complaint_id == alert.complaint.id,
             SlaClock.clock == alert.clock,
             SlaClock.cycle == alert.cycle,
             SlaClock.family == family,
@@ -55,7 +55,7 @@ async def _stop_ladder(connection: AsyncConnection, alert: AlertView) -> None:
 
 def _ladder(alert: AlertView) -> ColumnElement[bool]:
     return and_(
-        Alert.complaint_id == alert.complaint_id,
+        Alert.complaint_id == alert.complaint.id,
         Alert.clock == alert.clock,
         Alert.cycle == alert.cycle,
         Alert.rule == alert.rule,

@@ -57,15 +57,29 @@ class DeliveryView:
     delivered_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class ComplaintRef:
+    """Which complaint an alert is about; its words are not told here."""
+
+    id: int
+    ticket_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRef:
+    """A unit by code."""
+
+    code: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertView:
     """One alert as it stands."""
 
     id: int
-    complaint_id: int
-    ticket_code: str | None
-    unit_code: str | None
-    unit_name: str | None
+    complaint: ComplaintRef
+    unit: UnitRef | None
     clock: str
     cycle: int
     rule: str
@@ -165,7 +179,23 @@ def _address(url: str) -> str:
 
 
 def _view(row: Any, deliveries: Sequence[DeliveryView]) -> AlertView:
-    return AlertView(**row._mapping, deliveries=deliveries)
+    return AlertView(
+        id=row.id,
+        complaint=ComplaintRef(row.complaint_id, row.ticket_code),
+        unit=UnitRef(row.unit_code, row.unit_name) if row.unit_code is not None else None,
+        clock=row.clock,
+        cycle=row.cycle,
+        rule=row.rule,
+        step=row.step,
+        level=row.level,
+        state=row.state,
+        due_at=row.due_at,
+        fired_at=row.fired_at,
+        raised_at=row.raised_at,
+        acknowledged_at=row.acknowledged_at,
+        acknowledged_by=row.acknowledged_by,
+        deliveries=deliveries,
+    )
 
 
 _ALERT: _Rows = (
