@@ -1,0 +1,199 @@
+"""Complaints as they are shown: columns read in batches, one value built in one place."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Subquery, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.complaint.clocks import CLOSED_STATES, Rulebook
+from app.complaint.privacy import mask
+from app.db.tables.complaints import Complaint, SlaClock
+from app.db.tables.people import Officer
+from app.db.tables.sources import Source, SourceRecord
+from app.db.tables.units import Unit
+from app.sla.clock import Reading, Stored, read
+from app.workqueue.asker import Asker
+from app.workqueue.filters import Clock
+from app.workqueue.shapes import ClockCard, ComplaintCard, Location, NextDue, SourceName, UnitName
+
+_ORDER = {str(clock): place for place, clock in enumerate(Clock)}
+
+_HEADER = (
+    Complaint.id, Complaint.ticket_code, Complaint.version, Complaint.status, Complaint.source_status,
+    Complaint.channel, Complaint.classification, Complaint.category, Complaint.subject, Complaint.text,
+    Complaint.lat, Complaint.lng, Complaint.address, Complaint.kelurahan_code, Complaint.is_private,
+    Complaint.is_anonymous, Complaint.is_confidential, Complaint.reported_at, Complaint.received_at,
+    Complaint.updated_at, Complaint.promised_at, Complaint.next_clock, Complaint.next_due_at, Complaint.hops,
+    Complaint.rework_count, Unit.code.label("unit_code"), Unit.name.label("unit_name"), Officer.username,
+)  # fmt: skip
+_headers = (
+    select(*_HEADER)
+    .outerjoin(Unit, Unit.id == Complaint.unit_id)
+    .outerjoin(Officer, Officer.id == Complaint.assignee_id)
+)
+_one = _headers.where(Complaint.id == bindparam("complaint_id"))
+
+_clocks = select(
+    SlaClock.complaint_id, SlaClock.clock, SlaClock.cycle, SlaClock.family, SlaClock.unit_id,
+    SlaClock.policy_version_id, SlaClock.calendar_version_id, SlaClock.state, SlaClock.target_unit,
+    SlaClock.target_amount, SlaClock.target_s, SlaClock.started_at, SlaClock.due_at, SlaClock.stopped_at,
+    SlaClock.breached_at, SlaClock.elapsed_s, SlaClock.paused_s, SlaClock.remaining_s, SlaClock.paused_since,
+    SlaClock.pause_reason, SlaClock.is_provisional,
+).where(SlaClock.complaint_id.in_(bindparam("ids", expanding=True)))  # fmt: skip
+
+_sources = (
+    select(SourceRecord.complaint_id, Source.name, SourceRecord.external_id, SourceRecord.changed_at)
+    .join(Source, Source.id == SourceRecord.source_id)
+    .where(SourceRecord.complaint_id.in_(bindparam("ids", expanding=True)))
+    .order_by(SourceRecord.id)
+)
+
+
+async def headers(connection: AsyncConnection, keys: Subquery, *, is_descending: bool) -> Sequence[Any]:
+    """The header rows that `keys` (columns `at`, `id`) name, each with its `at`, in their order."""
+    order = (keys.c.at.desc(), keys.c.id.desc()) if is_descending else (keys.c.at, keys.c.id)
+    statement = _headers.add_columns(keys.c.at).join(keys, keys.c.id == Complaint.id).order_by(*order)
+    return (await connection.execute(statement)).all()
+
+
+async def header(connection: AsyncConnection, complaint_id: int) -> Any:
+    """The header row of one complaint that is known to exist."""
+    return (await connection.execute(_one, {"complaint_id": complaint_id})).one()
+
+
+async def cards(
+    connection: AsyncConnection, rows: Sequence[Any], asker: Asker, rules: Rulebook, *, now: datetime, is_list: bool
+) -> list[ComplaintCard]:
+    """The complaints of header rows, their clocks read at `now`; as many statements for one as for many."""
+    ids = [row.id for row in rows]
+    if not ids:
+        return []
+    clocks: dict[int, list[ClockCard]] = defaultdict(list)
+    for row in sorted(await connection.execute(_clocks, {"ids": ids}), key=_place):
+        clocks[row.complaint_id].append(clock_card(row, rules, now=now))
+    sources: dict[int, list[SourceName]] = defaultdict(list)
+    for source in await connection.execute(_sources, {"ids": ids}):
+        sources[source.complaint_id].append(_source_name(source))
+    is_masked = is_list or not asker.works
+    return [card(row, clocks[row.id], sources[row.id], asker, is_masked=is_masked) for row in rows]
+
+
+def card(
+    row: Any, clocks: list[ClockCard], sources: list[SourceName], asker: Asker, *, is_masked: bool
+) -> ComplaintCard:
+    """One complaint as `asker` may see it: private words only for those who work, masked ones on demand."""
+    is_hidden = is_hidden_from(row, asker)
+    return ComplaintCard(
+        id=row.id,
+        ticket_code=row.ticket_code,
+        version=row.version,
+        status=row.status,
+        source_status=row.source_status,
+        channel=row.channel,
+        classification=row.classification,
+        category=row.category,
+        unit=unit_name(row.unit_code, row.unit_name),
+        assignee=row.username,
+        subject=shown(row.subject, is_hidden=is_hidden, is_masked=is_masked),
+        text=shown(row.text, is_hidden=is_hidden, is_masked=is_masked),
+        location=Location(
+            lat=row.lat,
+            lng=row.lng,
+            address=shown(row.address, is_hidden=is_hidden, is_masked=is_masked),
+            kelurahan_code=row.kelurahan_code,
+        ),
+        is_private=row.is_private,
+        is_anonymous=row.is_anonymous,
+        reported_at=row.reported_at,
+        received_at=row.received_at,
+        updated_at=row.updated_at,
+        promised_at=row.promised_at,
+        next_due=_next_due(row, clocks),
+        clocks=clocks,
+        sources=sources,
+        related=[],
+        hops=row.hops,
+        rework_count=row.rework_count,
+    )
+
+
+def is_hidden_from(row: Any, asker: Asker) -> bool:
+    """Whether the words of a complaint (its flags are columns of `row`) are not for the asker."""
+    return bool(row.is_private or row.is_confidential) and not asker.works
+
+
+def shown(words: str | None, *, is_hidden: bool, is_masked: bool) -> str | None:
+    """The words as they may be read: not at all, with what identifies people masked, or whole."""
+    if words is None or is_hidden:
+        return None
+    return mask(words) if is_masked else words
+
+
+def unit_name(code: str | None, name: str | None) -> UnitName | None:
+    """A unit from columns that an outer join may leave empty."""
+    return None if code is None or name is None else UnitName(code=code, name=name)
+
+
+def clock_card(row: Any, rules: Rulebook, *, now: datetime) -> ClockCard:
+    """One cycle as it stands at `now`."""
+    policy = rules.policy_by_id[row.policy_version_id] if row.policy_version_id is not None else None
+    seen = _reading(row, rules, now)
+    return ClockCard(
+        clock=row.clock,
+        cycle=row.cycle,
+        unit=rules.unit_codes.get(row.unit_id),
+        state=row.state,
+        provisional=row.is_provisional,
+        target=None if row.target_unit is None else {"unit": row.target_unit, "amount": row.target_amount},
+        started_at=row.started_at,
+        due_at=row.due_at,
+        stopped_at=row.stopped_at,
+        breached_at=seen.breached_at,
+        elapsed_seconds=seen.elapsed_s,
+        remaining_seconds=seen.remaining_s,
+        paused_seconds=seen.paused_s,
+        pause_reason=row.pause_reason,
+        due_if_resumed_now=seen.due_if_resumed_now,
+        policy=None if policy is None else {"name": policy.policy, "version": policy.version},
+    )
+
+
+def _reading(row: Any, rules: Rulebook, now: datetime) -> Reading:
+    """The figures of a cycle: stored ones once it is closed, else those of this instant."""
+    if row.state in CLOSED_STATES:
+        is_breached = row.breached_at is not None
+        return Reading(row.elapsed_s or 0, row.paused_s, row.remaining_s, is_breached, row.breached_at)
+    needs_calendar = row.calendar_version_id is not None and row.target_unit.needs_calendar
+    calendar = rules.calendar_by_id[row.calendar_version_id] if needs_calendar else rules.always
+    stored = Stored(
+        row.state, row.started_at, row.due_at, row.stopped_at, row.breached_at,
+        row.paused_s, row.paused_since, row.elapsed_s, row.target_s,
+    )  # fmt: skip
+    return read(stored, calendar, max(now, row.started_at))
+
+
+def _source_name(row: Any) -> SourceName:
+    return SourceName(source=row.name, external_id=row.external_id, changed_at=row.changed_at)
+
+
+def _next_due(row: Any, clocks: Sequence[ClockCard]) -> NextDue | None:
+    """The headline clock, with its own figures."""
+    for clock in clocks:
+        is_open = clock["state"] not in CLOSED_STATES
+        if is_open and clock["clock"] == row.next_clock and clock["due_at"] == row.next_due_at is not None:
+            return NextDue(
+                clock=clock["clock"],
+                due_at=row.next_due_at,
+                remaining_seconds=clock["remaining_seconds"],
+                breached=clock["breached_at"] is not None,
+            )
+    return None
+
+
+def _place(row: Any) -> tuple[int, int, str]:
+    return _ORDER.get(row.clock, len(_ORDER)), row.cycle, row.family

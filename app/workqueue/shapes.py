@@ -1,0 +1,159 @@
+"""The shapes of what the queue shows; every key is always there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from app.complaint.events import Effect, EventKind, Timing
+from app.complaint.lifecycle import Move, Status
+from app.sla.clock import State, TargetUnit
+from app.workqueue.filters import Clock
+
+
+class UnitName(TypedDict):
+    """A unit."""
+
+    code: str
+    name: str
+
+
+class Location(TypedDict):
+    """Where it is, as far as the source says."""
+
+    lat: float | None
+    lng: float | None
+    address: str | None
+    kelurahan_code: str | None
+
+
+class NextDue(TypedDict):
+    """The clock that is due first; `remaining_seconds` is counted time, negative after due."""
+
+    clock: Clock
+    due_at: datetime
+    remaining_seconds: int | None
+    breached: bool
+
+
+class AllowedTime(TypedDict):
+    """The allowed time of a clock; a `source_due` one has no amount."""
+
+    unit: TargetUnit
+    amount: int | None
+
+
+class PolicyName(TypedDict):
+    """The policy version that a clock is judged by."""
+
+    name: str
+    version: int
+
+
+class ClockCard(TypedDict):
+    """One cycle of one clock under one policy, as of now; `unit` is a code."""
+
+    clock: Clock
+    cycle: int
+    unit: str | None
+    state: State
+    provisional: bool
+    target: AllowedTime | None
+    started_at: datetime
+    due_at: datetime | None
+    stopped_at: datetime | None
+    breached_at: datetime | None
+    elapsed_seconds: int
+    remaining_seconds: int | None
+    paused_seconds: int
+    pause_reason: str | None
+    due_if_resumed_now: datetime | None
+    policy: PolicyName | None
+
+
+class SourceName(TypedDict):
+    """A source that carries the complaint, and when we last saw it change there."""
+
+    source: str
+    external_id: str
+    changed_at: datetime
+
+
+class RelatedCard(TypedDict):
+    """Another complaint that belongs to this one."""
+
+    ticket_code: str
+    relation: str
+
+
+class ComplaintCard(TypedDict):
+    """A complaint, whole; subject and text are null where the caller may not read them."""
+
+    id: int
+    ticket_code: str | None
+    version: int
+    status: Status
+    source_status: str | None
+    channel: str
+    classification: str | None
+    category: str | None
+    unit: UnitName | None
+    assignee: str | None
+    subject: str | None
+    text: str | None
+    location: Location
+    is_private: bool
+    is_anonymous: bool
+    reported_at: datetime
+    received_at: datetime
+    updated_at: datetime
+    promised_at: datetime | None
+    next_due: NextDue | None
+    clocks: list[ClockCard]
+    sources: list[SourceName]
+    related: list[RelatedCard]
+    hops: int
+    rework_count: int
+
+
+class HistoryEntry(TypedDict):
+    """One entry of the history: when it happened, when we learned it, what it did.
+
+    An entry that is not `dated` happened up to `error_seconds` before `occurred_at`.
+    """
+
+    id: int
+    occurred_at: datetime
+    recorded_at: datetime
+    kind: EventKind
+    move: Move | None
+    status: Status | None
+    unit: UnitName | None
+    assignee: str | None
+    actor: str | None
+    source: str | None
+    word: str | None
+    reason: str | None
+    reason_code: str | None
+    text: str | None
+    is_public: bool
+    promised_at: datetime | None
+    timing: Timing
+    error_seconds: int | None
+    effect: Effect
+
+
+class SourceRecordCard(TypedDict):
+    """What one source says of a complaint; `raw`, the record as received, is for supervisors and admins."""
+
+    source: str
+    external_id: str
+    source_status: str | None
+    unit_label: str | None
+    reported_at: datetime
+    first_seen_at: datetime
+    changed_at: datetime
+    notices: Any
+    raw: Any
