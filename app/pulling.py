@@ -27,6 +27,9 @@ from connectors.contract import Client, Connector, InvalidOption, Window
 from connectors.fetch import Fetcher
 from connectors.registry import CONNECTORS, load_profile, open_file, request_rate
 
+# A source may send us on within its own host (a trailing slash); to another host it may not.
+_MAX_REDIRECTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Plant:
@@ -114,7 +117,7 @@ def build_connector(source: Row[Any], vault: Vault) -> Connector:
 @asynccontextmanager
 async def source_client(settings: Settings, options: Mapping[str, str]) -> AsyncIterator[Client]:
     """The guarded client of one source, at its own rate or the default one."""
-    async with outbound_client(allowed_hosts=settings.allowed_source_hosts) as http:
+    async with outbound_client(allowed_hosts=settings.allowed_source_hosts, max_redirects=_MAX_REDIRECTS) as http:
         yield Fetcher(http, rate=request_rate(options, settings.source_rate))
 
 

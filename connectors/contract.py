@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -282,7 +283,7 @@ def fold_word(word: str) -> str:
     >>> fold_word("  Menunggu   VALIDASI ")
     'menunggu validasi'
     """
-    return " ".join(word.casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", word).casefold().split())
 
 
 def hash_raw(raw: Raw) -> str:
