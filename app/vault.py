@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 
-import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -52,8 +52,9 @@ class Vault:
 
     def seal_json(self, value: object, purpose: str) -> bytes:
         """`seal` of the value as JSON."""
-        return self.seal(orjson.dumps(value), purpose)
+        # Not orjson, which refuses what is nested deeper than 254: a hostile record must not fail its whole batch.
+        return self.seal(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), purpose)
 
     def open_json(self, sealed: bytes, purpose: str) -> object:
         """The value that `seal_json` sealed."""
-        return orjson.loads(self.open(sealed, purpose))
+        return json.loads(self.open(sealed, purpose))
