@@ -10,7 +10,7 @@ from datetime import datetime
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from app.api import admin, alerts, documents, metrics, moves, sla, sources, system
+from app.api import admin, alerts, documents, metrics, moves, sla, sources, system, units
 from app.api.edge import Edge
 from app.api.errors import add_error_answers
 from app.api.metrics import RequestMetrics
@@ -28,7 +28,14 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 """A route that takes files sets a limit of its own."""
 
 API = "/api/v1"
-API_ROUTERS: tuple[APIRouter, ...] = (moves.router, sla.router, alerts.router, sources.router, admin.router)
+API_ROUTERS: tuple[APIRouter, ...] = (
+    moves.router,
+    units.router,
+    sla.router,
+    alerts.router,
+    sources.router,
+    admin.router,
+)
 """Below `/api/v1`, for signed-in callers alone."""
 SIGNED_IN_ROUTERS: tuple[APIRouter, ...] = (documents.router,)
 OPEN_ROUTERS: tuple[APIRouter, ...] = (system.router, metrics.router)

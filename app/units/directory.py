@@ -66,8 +66,9 @@ class Directory:
         return [unit for unit in self.active() if unit_id in unit.parent_ids]
 
     def tops(self) -> list[UnitCard]:
-        """The active units that have no parent here."""
-        return [unit for unit in self.active() if not any(parent in self.units for parent in unit.parent_ids)]
+        """The units that have no parent here; those that no longer work only where no other does."""
+        tops = [unit for unit in self.units.values() if not any(parent in self.units for parent in unit.parent_ids)]
+        return [unit for unit in tops if unit.is_active] or tops
 
     def active(self) -> list[UnitCard]:
         """Every unit that still works."""

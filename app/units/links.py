@@ -74,7 +74,7 @@ class Links:
         return self._run(clock) | {"outcome": "met,missed"} | self._span("stopped")
 
     def _held(self) -> Query:
-        return {"unit": ",".join(self.codes)}
+        return {"unit": ",".join(self.codes)} if self.codes else {}
 
     def _run(self, clock: str) -> Query:
         """The citizen's clocks belong to whoever holds the complaint, the others to the unit that ran them."""

@@ -75,7 +75,8 @@ class Filters:
     """Conditions that all hold; within one of them any of its values may.
 
     `units` and `handled_by` are codes and mean the units below them too, unless `is_exact`. `clocks`, `verdicts`,
-    `due_in` and `stopped_in` speak of one and the same cycle. `words` are looked for in ticket code, subject and text.
+    `started_in`, `due_in` and `stopped_in` speak of one and the same cycle, as the policy that is due first judges it.
+    `words` are looked for in ticket code, subject and text.
     """
 
     units: tuple[str, ...] = ()
@@ -90,6 +91,7 @@ class Filters:
     is_unrouted: bool | None = None
     handled_by: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    started_in: Span = Span()
     due_in: Span = Span()
     stopped_in: Span = Span()
     reported_in: Span = Span()

@@ -15,6 +15,7 @@ from app.complaint.clocks import Rulebook
 from app.complaint.cycles import CITIZEN_CLOCKS
 from app.complaint.errors import InvalidInput
 from app.complaint.lifecycle import OPEN, Status
+from app.db.judging import speaks
 from app.db.scope import visible
 from app.db.tables.complaints import Complaint, SlaClock, Stint
 from app.db.tables.people import Officer
@@ -136,7 +137,7 @@ async def _conditions(
         found.append(Complaint.unit_id.is_(None) if filters.is_unrouted else Complaint.unit_id.is_not(None))
     if handlers:
         found.append(_handled_by(handlers, is_exact=filters.is_exact))
-    if filters.clocks or filters.verdicts or filters.due_in or filters.stopped_in:
+    if filters.clocks or filters.verdicts or filters.started_in or filters.due_in or filters.stopped_in:
         found.append(_has_cycle(filters, handlers, windows))
     if filters.words:
         found.append(matching(filters.words, reads_all=asker.works))
@@ -170,7 +171,7 @@ def _handled_by(unit_ids: Sequence[int], *, is_exact: bool) -> ColumnElement[boo
 
 def _has_cycle(filters: Filters, handlers: Sequence[int], windows: Sequence[Span]) -> ColumnElement[bool]:
     """That one and the same cycle meets all that is asked of a cycle."""
-    wanted: list[ColumnElement[bool]] = [SlaClock.complaint_id == Complaint.id]
+    wanted: list[ColumnElement[bool]] = [SlaClock.complaint_id == Complaint.id, speaks()]
     if filters.clocks:
         wanted.append(SlaClock.clock.in_(filters.clocks))
     if filters.verdicts:
@@ -182,6 +183,7 @@ def _has_cycle(filters: Filters, handlers: Sequence[int], windows: Sequence[Span
         # The citizen's clocks belong to whoever holds the complaint last; the others to the unit of their own stint.
         own = _within(SlaClock.unit_id, handlers, is_exact=filters.is_exact)
         wanted.append(or_(SlaClock.clock.in_(sorted(CITIZEN_CLOCKS)), own))
+    wanted += within(SlaClock.started_at, filters.started_in)
     wanted += within(SlaClock.due_at, filters.due_in)
     wanted += within(SlaClock.stopped_at, filters.stopped_in)
     return exists().where(*wanted)
