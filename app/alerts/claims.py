@@ -53,6 +53,12 @@ class Result:
     now: datetime
 
 
+async def is_due(connection: AsyncConnection, *, channels: Sequence[str], now: datetime) -> bool:
+    """Whether a claim may find something; it costs one index look-up and no lock."""
+    due = select(Delivery.id).where(Delivery.next_attempt_at <= now, Delivery.channel.in_(channels)).limit(1)
+    return await connection.scalar(due) is not None
+
+
 async def claim(
     connection: AsyncConnection, *, channels: Sequence[str], owner: str, lease: timedelta, now: datetime, limit: int
 ) -> Claimed:

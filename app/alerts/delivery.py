@@ -13,15 +13,19 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.alerts.claims import Claim, Result, claim, mark
+from app.alerts.claims import Claim, Claimed, Result, claim, is_due, mark
 from app.alerts.notifiers import Answer, Notifier
-from app.db.session import writing
+from app.db.session import reading, writing
 from app.db.states import DeliveryState
 
 BATCH = 50
 RETRY_SECONDS: tuple[float, ...] = (5, 30, 120, 600, 3_600, 21_600, 86_400)
 
 _JITTER = 0.1
+_LOOK_AGAIN_S = 1.0
+"""How long slow targets keep a deliverer from looking for new messages."""
+
+_Task = asyncio.Task[tuple[Answer, datetime, int]]
 _log = structlog.stdlib.get_logger("tanggap.alerts")
 
 
@@ -58,16 +62,27 @@ class Sent:
             self.withdrawn + other.withdrawn,
         )
 
-    def __bool__(self) -> bool:
-        return self != Sent()
-
 
 async def deliver(post: Post) -> Sent:
-    """Send everything that is due, batch by batch; what another deliverer has claimed is left to it."""
-    total = Sent()
-    while sent := await _round(post):
-        total += sent
-    return total
+    """Send everything that is due; what another deliverer has claimed is left to it.
+
+    What is answered is marked at once and its place is filled again, so that a slow target holds up only itself.
+    """
+    total, running = Sent(), dict[_Task, Claim]()
+    try:
+        while True:
+            if len(running) <= post.batch // 2:
+                claimed = await _claim(post, post.batch - len(running))
+                total += Sent(withdrawn=claimed.withdrawn)
+                running |= {asyncio.create_task(_attempt(post, each)): each for each in claimed.claims}
+                if not running and not claimed.withdrawn:
+                    return total
+            if running:
+                done, _ = await asyncio.wait(running, timeout=_LOOK_AGAIN_S, return_when=asyncio.FIRST_COMPLETED)
+                total += await _write_down(post, [_result(post, running.pop(task), task) for task in done])
+    finally:
+        for task in running:
+            task.cancel()
 
 
 def pause_after(attempts: int, retries: Sequence[float], delivery_id: str) -> timedelta | None:
@@ -82,23 +97,13 @@ def pause_after(attempts: int, retries: Sequence[float], delivery_id: str) -> ti
     return timedelta(seconds=retries[attempts - 1] * (1 + _JITTER * digest[0] / 255))
 
 
-async def _round(post: Post) -> Sent:
-    """One batch. What is answered is marked at once, so that a slow target holds up only itself."""
-    now = post.clock()
+async def _claim(post: Post, limit: int) -> Claimed:
+    now, channels = post.clock(), tuple(post.notifiers)
+    async with reading(post.engine) as connection:
+        if not await is_due(connection, channels=channels, now=now):
+            return Claimed((), 0)
     async with writing(post.engine) as connection:
-        claimed = await claim(
-            connection, channels=tuple(post.notifiers), owner=uuid4().hex, lease=post.lease, now=now, limit=post.batch
-        )
-    total = Sent(withdrawn=claimed.withdrawn)
-    running = {asyncio.create_task(_attempt(post, each), name=each.notice.id): each for each in claimed.claims}
-    try:
-        while running:
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            total += await _write_down(post, [_result(post, running.pop(task), task) for task in done])
-    finally:
-        for task in running:
-            task.cancel()
-    return total
+        return await claim(connection, channels=channels, owner=uuid4().hex, lease=post.lease, now=now, limit=limit)
 
 
 async def _attempt(post: Post, claimed: Claim) -> tuple[Answer, datetime, int]:
@@ -108,7 +113,7 @@ async def _attempt(post: Post, claimed: Claim) -> tuple[Answer, datetime, int]:
     return answer, asked_at, round((time.perf_counter() - started) * 1000)
 
 
-def _result(post: Post, claimed: Claim, task: asyncio.Task[tuple[Answer, datetime, int]]) -> Result:
+def _result(post: Post, claimed: Claim, task: _Task) -> Result:
     now = post.clock()
     if (error := task.exception()) is not None:
         # One message that cannot be made or sent must not take the rest of the batch with it.
@@ -125,6 +130,8 @@ def _result(post: Post, claimed: Claim, task: asyncio.Task[tuple[Answer, datetim
 
 
 async def _write_down(post: Post, results: Sequence[Result]) -> Sent:
+    if not results:
+        return Sent()
     async with writing(post.engine) as connection:
         await mark(connection, results)
     states = [result.state for result in results]

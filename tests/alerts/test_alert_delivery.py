@@ -47,6 +47,14 @@ async def test_an_alert_is_delivered_once_and_every_attempt_is_on_record(town: T
     assert attempt.took_ms >= 0
 
 
+async def test_with_nothing_due_a_deliverer_asks_once_and_locks_nothing(town: Town) -> None:
+    await _breach(town)
+    await town.deliver(NOW, Recorder())
+    with town.overheard() as heard:
+        await town.deliver(NOW, Recorder())
+    assert [statement.split()[0] for statement, _ in heard] == ["SELECT"]
+
+
 async def test_the_console_writes_a_line_that_people_read(town: Town) -> None:
     await _breach(town)
     with capture_logs() as lines:
@@ -132,16 +140,16 @@ async def test_any_number_of_deliverers_send_each_message_once(town: Town) -> No
 
 
 async def test_a_slow_target_holds_up_only_itself(town: Town) -> None:
-    await _breach(town)
-    await town.report("JK2", START)
+    for n in range(9):
+        await town.report(f"JK{n}", START)
     await town.sweep(NOW)
     slow = _Slow(first_only=True)
-    running = asyncio.create_task(town.deliver(NOW, slow))
-    await slow.is_sending.wait()
-    while [row.state for row in await town.rows("delivery")].count("delivered") < 1:
+    running = asyncio.create_task(town.deliver(NOW, slow, batch=4))
+    while [row.state for row in await town.rows("delivery")].count("delivered") < 8:
+        assert not running.done()
         await asyncio.sleep(0)
     slow.may_answer.set()
-    assert await running == Sent(delivered=1, failed=1)
+    assert await running == Sent(delivered=8, failed=1)
 
 
 async def test_a_message_that_breaks_its_channel_does_not_take_the_others_with_it(town: Town) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, event, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.alerts.delivery import Post, Sent, deliver
@@ -120,12 +121,12 @@ class Town:
         """A source's word."""
         await self.add(complaint_id, _event(EventKind.STATUS, when, when, status=status))
 
-    async def add(self, complaint_id: int, event: CaseEvent) -> None:
+    async def add(self, complaint_id: int, entry: CaseEvent) -> None:
         async with writing(self.engine) as connection:
             await lock(connection, complaint_id)
             rules = await self.rulebooks.current(connection)
-            change = Change(complaint_id=complaint_id, events=[event])
-            await advance(connection, [change], rules, now=event.recorded_at)
+            change = Change(complaint_id=complaint_id, events=[entry])
+            await advance(connection, [change], rules, now=entry.recorded_at)
 
     async def sweep(self, now: datetime, limit: int = 500) -> Swept:
         return await sweep_all(self.engine, self.rulebooks, now=now, limit=limit)
@@ -134,6 +135,19 @@ class Town:
         channels = notifiers or (ConsoleNotifier(WORDING),)
         by_name: Mapping[str, Notifier] = {each.channel: each for each in channels}
         return await deliver(Post(engine=self.engine, notifiers=by_name, clock=lambda: now, **post))
+
+    @contextmanager
+    def overheard(self) -> Iterator[list[tuple[str, Any]]]:
+        """Every statement of the block with its parameters, but for the beginnings of transactions."""
+        heard: list[tuple[str, Any]] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+            if not statement.startswith("BEGIN"):
+                heard.append((statement, parameters))
+
+        event.listen(self.engine.sync_engine, "before_cursor_execute", note)
+        yield heard
+        event.remove(self.engine.sync_engine, "before_cursor_execute", note)
 
     async def rows(self, name: str) -> list[Any]:
         async with reading(self.engine) as connection:
