@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.outbox import refresh, withdraw
 from app.alerts.reading import AlertView, find
+from app.complaint.clocks import ACKNOWLEDGED
 from app.db.complaints import lock
 from app.db.scope import Scope
 from app.db.tables.alerts import Alert, Delivery
@@ -49,7 +50,7 @@ async def _stop_ladder(connection: AsyncConnection, alert: AlertView) -> None:
             SlaClock.cycle == alert.cycle,
             SlaClock.family == family,
         )
-        .values(next_step=None, next_fire_at=None)
+        .values(raised_step=ACKNOWLEDGED, next_step=None, next_fire_at=None)
     )
 
 

@@ -14,7 +14,7 @@ from app.alerts.ladder import Climb, Firing, Recipient, climb, level_of, silent,
 from app.alerts.notifiers import CONSOLE
 from app.alerts.outbox import NewAlert, put
 from app.alerts.webhooks import recipients
-from app.complaint.clocks import Rulebook
+from app.complaint.clocks import ACKNOWLEDGED, Rulebook
 from app.db.rulebook import Rulebooks
 from app.db.session import reading, writing
 from app.db.states import AlertState
@@ -147,8 +147,10 @@ class _Batch:
                 self._raise(clock, *climbed.passed)
 
     def _climb(self, clock: Any) -> Climb:
-        if clock.is_history or clock.policy_version_id is None or self._former_of(clock).is_acknowledged:
+        if clock.is_history or clock.policy_version_id is None:
             return Climb(None, clock.raised_step, None)
+        if self._former_of(clock).is_acknowledged:
+            return Climb(None, ACKNOWLEDGED, None)
         policy = self._rules.policy_by_id[clock.policy_version_id]
         calendar = self._rules.calendar_by_id.get(clock.calendar_version_id, self._rules.always)
         return climb(_stored(clock), calendar, policy, raised=clock.raised_step, now=self._now)

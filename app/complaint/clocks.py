@@ -33,6 +33,9 @@ MEASURED_HONOURS = {"handle": frozenset({str(Status.AWAITING_COMPLAINANT), str(S
 
 CLOSED_STATES = frozenset({State.MET, State.MISSED, State.CANCELLED, State.UNJUDGED})
 
+ACKNOWLEDGED = 2**31 - 1
+"""As a row's `raised_step`: somebody knows, so this ladder stops for good, whatever is folded again."""
+
 RowKey = tuple[str, int, str]
 """Clock, cycle, family."""
 
@@ -159,7 +162,7 @@ def upcoming_step(
 
     Steps are percentages of the target up to 100, then 101, 102, … for each repeat after the breach.
     """
-    if stored.state is not State.RUNNING or stored.due_at is None:
+    if stored.state is not State.RUNNING or stored.due_at is None or raised == ACKNOWLEDGED:
         return None
     for threshold in sorted(policy.thresholds):
         if threshold > raised:

@@ -16,6 +16,7 @@ from app.alerts.notifiers import Answer
 from app.complaint.lifecycle import Move, Status
 from app.db.scope import WHOLE
 from app.db.session import reading, writing
+from app.db.verify import verify
 from tests.alerts.town import Recorder, Town, at, hours, table
 
 START = at("2026-01-12 15:00")
@@ -205,6 +206,17 @@ async def test_acknowledgement_stops_the_ladder_and_withdraws_what_is_not_sent(t
     await town.move(complaint, Move.CLAIM, NOW + hours(1))
     await town.sweep(NOW + timedelta(days=3))
     assert [row.step for row in await town.rows("alert") if row.rule == "kota.respond"] == [100]
+
+
+async def test_what_alerts_write_on_a_clock_is_what_its_fold_says(town: Town) -> None:
+    await _breach(town)
+    await town.report("JK2", START)
+    await town.sweep(NOW)
+    async with writing(town.engine) as connection:
+        await acknowledge(connection, (await town.rows("alert"))[0].id, WHOLE, officer_id=None, now=NOW)
+    async with reading(town.engine) as connection:
+        rules = await town.rulebooks.current(connection)
+        assert [batch async for batch in verify(connection, rules)] == [(2, [])]
 
 
 async def test_acknowledging_twice_keeps_the_first(town: Town) -> None:
