@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from app.complaint.cycles import Cycle
 from app.complaint.events import Timing
@@ -53,7 +53,7 @@ class Rulebook:
     """Every rule in force, as values; one for each revision of the rules.
 
     `calendars` are the newest versions by name, `policy_by_id` and `calendar_by_id` every version ever used.
-    `ancestors` lists a unit's ancestors by id, itself first.
+    `ancestors` lists a unit's ancestors by id, itself first. A policy takes effect with a day of `zone`.
     """
 
     revision: int
@@ -64,6 +64,7 @@ class Rulebook:
     ancestors: Mapping[int, tuple[int, ...]]
     unit_codes: Mapping[int, str]
     validator_id: int | None = None
+    zone: tzinfo = UTC
     always: CompiledCalendar = field(default_factory=always_open)
     chosen: dict[tuple[Facts, str, int, int], tuple[PolicyVersion, ...]] = field(default_factory=dict)
     """What `choose` answered before, since a batch asks the same few questions again and again."""
@@ -218,7 +219,7 @@ def _chosen(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook) -> tupl
     unit_id = cycle.unit_id if cycle.unit_id is not None else case.unit_id
     units = tuple(rules.unit_codes[each] for each in rules.ancestors.get(unit_id, ())) if unit_id is not None else ()
     asked = Facts(facts.connectors, facts.category, units, facts.channel, facts.classification, facts.families)
-    started_on = cycle.events[0].at.date()
+    started_on = cycle.events[0].at.astimezone(rules.zone).date()
     key = (asked, cycle.clock, cycle.cycle, started_on.toordinal())
     answer = rules.chosen.get(key)
     if answer is None:

@@ -95,6 +95,15 @@ class CycleBook:
             cycle.is_stopped = False
             cycle.timing, cycle.error_s = Timing.DATED, None
 
+    def take_back_end(self, clock: str, *, since: datetime) -> None:
+        """The end of `clock` at or after `since` is taken back as if nobody had heard of it; an earlier one stays."""
+        cycle = self._last(clock)
+        if cycle is None or cycle.is_running or cycle.events[-1].at < since:
+            return
+        cycle.events.pop()
+        cycle.is_stopped = cycle.is_cancelled = False
+        cycle.timing, cycle.error_s = Timing.DATED, None
+
     def turn_stop_into_pause(self, clock: str, at: datetime, *, reason: str) -> None:
         """The last stop of `clock` was a pause that ends now."""
         cycle = self._last(clock)

@@ -87,13 +87,19 @@ def fold_case(events: Iterable[CaseEvent]) -> Case:
     return walk.case()
 
 
-def _position(event: CaseEvent) -> tuple[datetime, int, int]:
-    """Where an entry stands; entries of one instant and rank stay as they arrived."""
-    return event.occurred_at, _ORDER.get(event.kind, 2), event.rank
+def _position(event: CaseEvent) -> tuple[datetime, int, int, int]:
+    """Where an entry stands; entries of one instant and source stay as they arrived."""
+    return event.occurred_at, _ORDER.get(event.kind, 2), event.rank, event.source_id or 0
 
 
 def _is_owning(event: CaseEvent) -> bool:
     return event.kind is EventKind.MOVE and event.move in _OWNING
+
+
+def _is_dated_word(event: CaseEvent) -> bool:
+    """Whether a source says when; a word that nobody can read says nothing, and overrules nothing."""
+    is_readable = event.kind is EventKind.STATUS and event.status is not Status.UNKNOWN
+    return is_readable and event.timing is Timing.DATED
 
 
 @dataclass(slots=True)
@@ -147,7 +153,7 @@ class _Walk:
             unit_id=self.unit_id,
             assignee_id=self.assignee_id,
             reported_at=self.reported_at,
-            closed_at=self.closed_at,
+            closed_at=self.closed_at if self.status in TERMINAL else None,
             promised_at=self.promised_at,
             hops=max(0, self._handovers()),
             rework_count=self.rework_count,
@@ -164,10 +170,12 @@ class _Walk:
     # --- words of sources -------------------------------------------------------------------------------------------
 
     def _hear(self, event: CaseEvent, status: Status, at: datetime) -> Effect:
-        if overruled := self._overruled(event):
-            agrees = status is self.status
-            return Effect.CONFLICT if _is_owning(overruled) and not agrees else Effect.SHADOWED
+        overruled = self._overruled(event)
+        if overruled is not None and not _is_owning(overruled):
+            return Effect.SHADOWED
         self.word = event.word
+        if overruled is not None:
+            return Effect.SHADOWED if status is self.status else Effect.CONFLICT
         if status is Status.UNKNOWN:
             if not self.is_owned:
                 self.status = Status.UNKNOWN
@@ -194,7 +202,7 @@ class _Walk:
         for other in reversed(self.ordered):
             if other is event or not event.earliest_at < other.occurred_at <= event.occurred_at:
                 continue
-            if _is_owning(other) or (other.kind is event.kind is EventKind.STATUS and other.timing is Timing.DATED):
+            if _is_owning(other) or (event.kind is EventKind.STATUS and _is_dated_word(other)):
                 return other
         return None
 
@@ -241,13 +249,12 @@ class _Walk:
         if status is before:
             return
         is_reopened = before in TERMINAL and status in OPEN
-        if is_reopened:
-            self._reopen(at, event)
+        is_new_cycle = is_reopened and self._reopen(at, event)
         self._leave(before, status, at, event)
         if status in CANCELLED:
             self.book.cancel_all(at)
         if status not in WAITING and status not in CANCELLED:
-            self._accept(status, at, event, is_answer=not is_reopened)
+            self._accept(status, at, event, is_answer=not is_new_cycle)
         if status is Status.AWAITING_VALIDATION:
             for clock in ("resolve", "handle"):
                 self.book.stop(clock, at, event)
@@ -268,6 +275,7 @@ class _Walk:
             self.book.stop("validate", at, event)
             if status in OPEN:
                 self.book.void_stop("resolve", at)
+            if status in OPEN and self.is_accepted:
                 self.book.turn_stop_into_pause("handle", at, reason=str(Status.AWAITING_VALIDATION))
 
     def _accept(self, status: Status, at: datetime, event: CaseEvent, *, is_answer: bool) -> None:
@@ -294,19 +302,22 @@ class _Walk:
             self.book.stop_all(at, event)
         self._end_stint(at, str(status))
 
-    def _reopen(self, at: datetime, event: CaseEvent) -> None:
-        """A new cycle of the citizen's clocks, or none where an officer worked on what a source had called done."""
-        self.closed_at = None
-        if self.closed_by_source and event.kind is EventKind.MOVE and event.move is not Move.REOPEN:
-            for clock in ("respond", "resolve"):
-                self.book.void_stop(clock, at)
-        else:
-            self.reopen_count += 1
-            for clock in ("respond", "resolve"):
+    def _reopen(self, at: datetime, event: CaseEvent) -> bool:
+        """Whether the citizen's clocks begin a new cycle: not where an officer worked on what a source called done."""
+        is_overruled = self.closed_by_source and event.kind is EventKind.MOVE and event.move is not Move.REOPEN
+        for clock in ("respond", "resolve"):
+            if is_overruled and self.closed_at is not None:
+                self.book.take_back_end(clock, since=self.closed_at)
+            else:
                 self.book.start(clock, at, carries=True, event=event)
+        if is_overruled:
+            self.book.void_stop("resolve", at)
+        self.reopen_count += not is_overruled
+        self.closed_at = None
         if self.unit_id is not None:
             self.is_accepted = False
             self.stints.append(StintFacts(self.unit_id, at))
+        return not is_overruled
 
     def _end_stint(self, at: datetime, outcome: str) -> None:
         if self.stints and self.stints[-1].ended_at is None:

@@ -9,9 +9,11 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _NIK = re.compile(r"(?<!\d)\d{2}(?:[ .-]?\d){14}(?!\d)")
 _PHONE = re.compile(
     r"(?<![\w+])(?:\+?62|0)[ .-]?8(?:[ .-]?\d){7,11}(?!\d)"  # mobile
-    r"|(?<!\w)0(?:21|2[2-9]|[3-9]\d)[ .-]?\d{3,4}[ .-]?\d{3,4}(?!\d)"  # land line with its area code
+    r"|(?<!\w)\(?0(?:21|2[2-9]|[3-9]\d)\)?[ .-]?\d{3,4}[ .-]?\d{3,4}(?!\d)"  # land line with its area code
 )
-_PLATE = re.compile(r"\b[A-Z]{1,2}[ -]?\d{3,4}[ -]?[A-Z]{2,3}\b")
+# Only letters that a registration office has: "RT 005 RW" is an address.
+_AREA = r"(?:[ABDEFGHKLMNPRSTWZ]|A[ABDEG]|B[ABDEGHKLMNP]|C[CDN]|D[A-EGHKLMNPRSTW]|E[ABD]|K[BHTU]|P[ABGSTWY])"
+_PLATE = re.compile(rf"\b{_AREA}[ -]?\d{{3,4}}[ -]?(?!RT\b|RW\b)[A-Z]{{2,3}}\b")
 
 _MASKS = ((_EMAIL, "[email]"), (_NIK, "[NIK]"), (_PHONE, "[telepon]"), (_PLATE, "[plat]"))
 

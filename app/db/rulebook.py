@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from sqlalchemy import select
@@ -48,6 +49,7 @@ class Rulebooks:
             ancestors=await _ancestors(connection),
             unit_codes={unit.id: unit.code for unit in units},
             validator_id=validators[0] if validators else None,
+            zone=next((dated.calendar.zone for dated in calendars.values()), UTC),
         )
 
     async def _calendars(

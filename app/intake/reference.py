@@ -9,12 +9,12 @@ from sqlalchemy import Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.lifecycle import Status
-from app.complaint.words import fold_label
+from app.complaint.words import fold_label, fold_word
 from app.db.changes import RULES, count_up, reserve_ids, upsert
 from app.db.tables.sources import CategoryAlias, StatusWord
 from app.db.tables.units import Unit, UnitAlias, UnitAncestor
 from app.intake.routing import Directory, Village
-from connectors.contract import SourceTraits, fold_word
+from connectors.contract import SourceTraits
 
 LABEL = "label"
 VILLAGE = "village"
