@@ -48,17 +48,16 @@ class Readiness(BaseModel):
     as_of: Instant
 
 
-@router.api_route("/healthz", methods=["GET", "HEAD"], response_model=Health, operation_id="healthz")
+@router.head("/healthz", include_in_schema=False)
+@router.get("/healthz")
 async def healthz() -> Health:
     """The process lives; it looks at nothing else."""
     return Health()
 
 
-@router.api_route(
+@router.head("/readyz", include_in_schema=False)
+@router.get(
     "/readyz",
-    methods=["GET", "HEAD"],
-    response_model=Readiness,
-    operation_id="readyz",
     responses={503: {"model": Readiness, "description": "The database is out of reach or at another revision."}},
 )
 async def readyz(house: HouseDep, now: Now, response: Response) -> Readiness:

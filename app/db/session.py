@@ -30,11 +30,14 @@ def async_url(url: str) -> URL:
 def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
     """An engine for `url`; closes nothing by itself.
 
-    PostgreSQL runs without prepared statements of its own, so that PgBouncer in transaction mode works.
+    Errors do not repeat the values of a statement, which would bring complaints into the log. PostgreSQL runs without
+    prepared statements of its own, so that PgBouncer in transaction mode works.
     """
     target = async_url(url)
     if target.get_backend_name() == "sqlite":
-        engine = create_async_engine(target, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000}, pool_size=pool_size)
+        engine = create_async_engine(
+            target, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000}, pool_size=pool_size, hide_parameters=True
+        )
         _prepare_sqlite(engine.sync_engine)
         return engine
     return create_async_engine(
@@ -42,6 +45,7 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"prepare_threshold": None, "options": "-c timezone=UTC"},
     )
 

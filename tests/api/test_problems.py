@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import logging
+import io
+from collections.abc import AsyncIterator
 
 import httpx
+import orjson
 import pytest
 from fastapi import APIRouter
 from sqlalchemy import insert, text
@@ -64,7 +66,7 @@ async def half(connection: Reading) -> int:
 
 
 @pytest.fixture
-async def door(database_url: str):
+async def door(database_url: str) -> AsyncIterator[Door]:
     async with opened(settings_for(database_url, rate_limit="off"), router) as door:
         yield door
 
@@ -92,11 +94,20 @@ async def test_an_illegal_move_names_the_legal_ones_and_the_version(door: Door) 
     assert (problem["legal_moves"], problem["version"]) == (["reopen"], 7)
 
 
-async def test_a_bug_answers_its_id_alone_and_the_log_has_it(door: Door, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR):
-        answer = await door.client.get("/raise/bug", headers={"X-Request-ID": "given-by-caller-1"})
+async def test_a_bug_answers_its_id_alone_and_the_log_has_it(door: Door, log: io.StringIO) -> None:
+    answer = await door.client.get("/raise/bug", headers={"X-Request-ID": "given-by-caller-1"})
     assert answer.json()["request_id"] == answer.headers["x-request-id"] == "given-by-caller-1"
     assert "secret" not in answer.text and "Traceback" not in answer.text
+    failed = next(line for line in map(orjson.loads, log.getvalue().splitlines()) if line["event"] == "request_failed")
+    assert failed["request_id"] == "given-by-caller-1"
+    assert "ZeroDivisionError" in failed["exception"]
+
+
+async def test_values_of_a_failed_statement_do_not_reach_the_log(door: Door, log: io.StringIO) -> None:
+    await door.client.post("/count/nama-pelapor")
+    assert_problem(await door.client.post("/count/nama-pelapor"), 500, "internal")
+    assert "IntegrityError" in log.getvalue()
+    assert "parameters: {'name'" not in log.getvalue() and "nama-pelapor', 1" not in log.getvalue()
 
 
 async def test_a_commit_that_fails_answers_500(door: Door) -> None:
@@ -129,7 +140,7 @@ async def test_an_address_or_method_that_is_not_there_is_a_problem(
 async def test_a_body_beyond_the_limit_is_413(door: Door, is_chunked: bool) -> None:
     body = b'{"name":"' + b"x" * MAX_BODY_BYTES + b'"}'
 
-    async def chunks():
+    async def chunks() -> AsyncIterator[bytes]:
         yield body
 
     headers = {**await door.token(), "Content-Type": "application/json"}
