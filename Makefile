@@ -46,5 +46,5 @@ $(READY): pyproject.toml uv.lock
 	@uv --version >/dev/null 2>&1 || test -x $(BIN)/uv || \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@uv=uv; uv --version >/dev/null 2>&1 || uv=$(BIN)/uv; \
-	  UV_PROJECT_ENVIRONMENT=$(VENV) $$uv sync --frozen --quiet --extra dev --python $(BIN)/python
+	  UV_PROJECT_ENVIRONMENT=$(VENV) $$uv sync --frozen --quiet --compile-bytecode --extra dev --python $(BIN)/python
 	@touch $@

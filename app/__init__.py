@@ -10,6 +10,7 @@ The map of the house: workrooms side by side on a pure floor, three doors on top
     logs.py             structured log lines on standard error, secrets hidden
     dependencies.py     what a request gets: one transaction, now, the caller
     outbound.py         the one guarded HTTP client
+    pulling.py          a source row made into a running pull: connector, client, intake
     vault.py            sealing of raw records and identities with the data key
 
   the floor, pure
@@ -24,12 +25,12 @@ The map of the house: workrooms side by side on a pure floor, three doors on top
     workqueue/          what officers do: the unified queue and the moves
     alerts/             warnings and breaches out: watch, ladder, delivery, notifiers
     units/              how each unit does: status, roll-up, directory
-    people/             who may do what: officers, tokens, sessions, scope, audit, identities
-    rules/              calendars and policies as rows with versions; proposals, recalculation
+    people/             who may do what: officers, tokens, sessions, scope, audit
 
   the doors
     api/                REST: one router for each room
     dashboard/          HTML: pages, templates, style sheet, charts
+    commands/           the command line's groups of commands
     seed/               reference data as files
     demo/               a make-believe city that serves each source's real wire shape
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -55,11 +56,14 @@ class Jobs:
                 self.running[name] = task
                 task.add_done_callback(partial(self._forget, name))
 
-    async def alert(self) -> None:
-        """Raise what has fired, then send what is due."""
+    async def sweep(self) -> None:
+        """Raise what has fired."""
         swept = await sweep_all(self.plant.engine, self.plant.rulebooks, now=utc_now())
         if swept:
             _log.info("alerts swept", raised=swept.raised, advanced=swept.advanced)
+
+    async def deliver(self) -> None:
+        """Send what is due; a slow target holds up no sweep, since that is a job of its own."""
         await deliver(self.post)
 
     async def beat(self) -> None:
@@ -80,7 +84,7 @@ class Jobs:
 
     async def _pull_one(self, name: str) -> None:
         try:
-            report = await pull_source(self.plant, name)
+            report = await pull_source(self.plant, name, only_due=True)
         except SourceBusy:
             return
         except (ConnectorError, DomainError) as error:
@@ -101,7 +105,8 @@ def build_scheduler(jobs: Jobs) -> AsyncIOScheduler:
     )
     for name, job, tick in (
         ("pull", jobs.pull, PULL_TICK),
-        ("alert", jobs.alert, ALERT_TICK),
+        ("sweep", jobs.sweep, ALERT_TICK),
+        ("deliver", jobs.deliver, ALERT_TICK),
         ("beat", jobs.beat, BEAT),
     ):
         scheduler.add_job(_guarded(name, job), "interval", seconds=tick.total_seconds(), id=name)
@@ -116,6 +121,8 @@ async def run_worker(plant: Plant, stop: asyncio.Event) -> None:
         jobs = Jobs(plant, make_post(plant, WebhookNotifier(client, plant.vault, make_wording(plant))), utc_now())
         await jobs.beat()
         scheduler = build_scheduler(jobs)
+        # A tick that comes while the last one still works is left out; that is no news.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         scheduler.start()
         _log.info("worker started", name=process_name())
         await stop.wait()
