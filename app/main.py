@@ -10,12 +10,13 @@ from datetime import datetime
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from app.api import admin, alerts, documents, metrics, moves, sla, sources, system, units
+from app.api import admin, alerts, complaints, documents, metrics, moves, sla, sources, system, units
 from app.api.edge import Edge
 from app.api.errors import add_error_answers
 from app.api.metrics import RequestMetrics
 from app.api.strictness import refuse_the_unknown
 from app.clock import utc_now
+from app.dashboard import pages, signing_in
 from app.db.migrate import head
 from app.db.rulebook import Rulebooks
 from app.db.session import make_engine
@@ -30,6 +31,7 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 API = "/api/v1"
 API_ROUTERS: tuple[APIRouter, ...] = (
     moves.router,
+    complaints.router,
     units.router,
     sla.router,
     alerts.router,
@@ -38,7 +40,7 @@ API_ROUTERS: tuple[APIRouter, ...] = (
 )
 """Below `/api/v1`, for signed-in callers alone."""
 SIGNED_IN_ROUTERS: tuple[APIRouter, ...] = (documents.router,)
-OPEN_ROUTERS: tuple[APIRouter, ...] = (system.router, metrics.router)
+OPEN_ROUTERS: tuple[APIRouter, ...] = (system.router, metrics.router, pages.router, signing_in.router)
 """These say themselves what they ask of a caller."""
 
 
@@ -72,6 +74,7 @@ def _include(app: FastAPI) -> None:
     for router in OPEN_ROUTERS:
         app.include_router(router, dependencies=[Depends(refuse_the_unknown)])
     app.mount(documents.ASSETS, documents.assets(), name="docs-assets")
+    app.mount(pages.ASSETS, pages.assets(), name="assets")
 
 
 def _lifespan(

@@ -72,6 +72,7 @@ class Desk:
 
     engine: AsyncEngine
     rulebooks: Rulebooks = field(default_factory=Rulebooks)
+    vault: Vault = VAULT
     units: dict[str, int] = field(default_factory=dict)
     officers: dict[str, int] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
@@ -141,7 +142,7 @@ class Desk:
     async def carry(self, complaint_id: int, source: str, external_id: str, raw: object = None) -> None:
         """A source record of the complaint."""
         row = {"source_id": self.sources[source], "external_id": external_id, "complaint_id": complaint_id}
-        row |= {"content_hash": uuid4().hex, "sealed_raw": VAULT.seal_json(raw, "raw"), "notices": []}
+        row |= {"content_hash": uuid4().hex, "sealed_raw": self.vault.seal_json(raw, "raw"), "notices": []}
         row |= {"reported_at": NOON, "first_seen_at": NOON, "changed_at": NOON}
         async with writing(self.engine) as connection:
             await _add(connection, "source_record", **row)

@@ -38,6 +38,21 @@ WAYS: dict[Status, tuple[Move, ...]] = {
 }
 """How an officer's moves bring a complaint to each status that they can bring it to."""
 
+BAD: tuple[tuple[Move, str, dict[str, Any]], ...] = (
+    (Move.FORWARD, "unit", {"reason": "Perlu"}),
+    (Move.FORWARD, "unit", {"unit": "atlantis", "reason": "Perlu"}),
+    (Move.FORWARD, "reason", {"unit": "sudin"}),
+    (Move.FORWARD, "reason", {"unit": "sudin", "reason": "  "}),
+    (Move.RESPOND, "text", {}),
+    (Move.RESPOND, "text", {"text": "x" * 10_001}),
+    (Move.RESPOND, "text", {"text": "nol \x00"}),
+    (Move.REJECT, "reason_code", {}),
+    (Move.REJECT, "reason_code", {"reason_code": "atlantis"}),
+    (Move.ASSIGN, "assignee", {}),
+    (Move.CLAIM, "assignee", {"assignee": "ani"}),
+    (Move.WITHDRAW, "reason", {}),
+)
+
 
 def _given(move: Move) -> dict[str, Any]:
     """Good values for what a move requires."""
@@ -204,11 +219,11 @@ async def test_validators_and_supervisors_judge(desk: Desk, username: str) -> No
     assert (await desk.move(found, Move.APPROVE, username))["status"] == Status.RESOLVED
 
 
-@pytest.mark.parametrize("move", Move)
-async def test_a_viewer_moves_nothing(desk: Desk, move: Move) -> None:
+async def test_a_viewer_moves_nothing(desk: Desk) -> None:
     found = await desk.report("JK1", NOON, unit="kelurahan-a")
-    with pytest.raises(Forbidden):
-        await desk.move(found, move, "fajar", **_given(move))
+    for move in Move:
+        with pytest.raises(Forbidden):
+            await desk.move(found, move, "fajar", **_given(move))
 
 
 @pytest.mark.parametrize("move", [Move.ASSIGN, Move.REOPEN])
@@ -241,36 +256,20 @@ async def test_a_move_on_an_older_version_is_refused(desk: Desk) -> None:
     assert refused.value.version == after["version"] == version + 1
 
 
-@pytest.mark.parametrize(
-    ("move", "field", "given"),
-    [
-        (Move.FORWARD, "unit", {"reason": "Perlu"}),
-        (Move.FORWARD, "unit", {"unit": "atlantis", "reason": "Perlu"}),
-        (Move.FORWARD, "reason", {"unit": "sudin"}),
-        (Move.FORWARD, "reason", {"unit": "sudin", "reason": "  "}),
-        (Move.RESPOND, "text", {}),
-        (Move.RESPOND, "text", {"text": "x" * 10_001}),
-        (Move.RESPOND, "text", {"text": "nol \x00"}),
-        (Move.REJECT, "reason_code", {}),
-        (Move.REJECT, "reason_code", {"reason_code": "atlantis"}),
-        (Move.ASSIGN, "assignee", {}),
-        (Move.CLAIM, "assignee", {"assignee": "ani"}),
-        (Move.WITHDRAW, "reason", {}),
-    ],
-)
-async def test_bad_input_names_its_field(desk: Desk, move: Move, field: str, given: dict[str, Any]) -> None:
+async def test_bad_input_names_its_field(desk: Desk) -> None:
     found = await desk.report("JK1", NOON, unit="kelurahan-a")
-    with pytest.raises(InvalidInput) as refused:
-        await desk.move(found, move, **given)
-    assert refused.value.field == field
+    for move, field, given in BAD:
+        with pytest.raises(InvalidInput) as refused:
+            await desk.move(found, move, **given)
+        assert refused.value.field == field, (move, given)
 
 
-@pytest.mark.parametrize("ahead", [-DAY, timedelta(), DAY * 5_000])
-async def test_a_promise_lies_in_the_future_and_within_reason(desk: Desk, ahead: timedelta) -> None:
+async def test_a_promise_lies_in_the_future_and_within_reason(desk: Desk) -> None:
     found = await _bring(desk, Status.IN_PROGRESS)
-    with pytest.raises(InvalidInput) as refused:
-        await desk.move(found, Move.SCHEDULE, reason="Lelang", promised_at=NOON + ahead)
-    assert refused.value.field == "promised_at"
+    for ahead in (-DAY, timedelta(), DAY * 5_000):
+        with pytest.raises(InvalidInput) as refused:
+            await desk.move(found, Move.SCHEDULE, reason="Lelang", promised_at=NOON + ahead)
+        assert refused.value.field == "promised_at"
 
 
 async def test_forwarding_to_the_unit_that_has_it_is_a_conflict(desk: Desk) -> None:

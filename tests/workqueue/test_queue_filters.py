@@ -158,6 +158,8 @@ async def test_verdicts_and_times_speak_of_one_and_the_same_cycle(desk: Desk) ->
     assert await _found(desk, **respond, verdicts=(Verdict.RUNNING,)) == {"OPEN"}
     assert await _found(desk, clocks=(Clock.RESOLVE,), verdicts=(Verdict.RUNNING,)) == {"QUICK", "SLOW", "OPEN"}
     assert await _found(desk, **respond, stopped_in=Span(NOON - DAY * 2, NOON)) == {"SLOW"}
+    assert await _found(desk, **respond, started_in=Span(NOON - DAY * 4, NOON - DAY * 3)) == {"QUICK", "SLOW", "OPEN"}
+    assert await _found(desk, **respond, started_in=Span(until=NOON - DAY * 4)) == set()
     assert await _found(desk, **respond, due_in=Span(until=NOON - DAY * 3)) == set()
     assert await _found(desk, **respond, due_in=Span(NOON - DAY * 3)) == {"QUICK", "SLOW", "OPEN"}
 

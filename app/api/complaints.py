@@ -1,0 +1,166 @@
+"""Complaints over REST: the queue, one complaint with its history and clocks, and the moves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+
+from app.api.complaint_answers import (
+    ClocksAnswer,
+    ComplaintAnswer,
+    ComplaintPage,
+    HistoryAnswer,
+    SourceRecordsAnswer,
+    complaint_answer,
+    complaints_sheet,
+    json_answer,
+    seen_versions,
+)
+from app.api.complaint_moves import MoveBody, move_request
+from app.api.complaint_query import ComplaintQuery
+from app.api.freshness import sources_block
+from app.api.paging import Cursors, CursorsDep, CursorText, Limit, next_link
+from app.api.sheets import WantsCsv
+from app.dependencies import CallerDep, HouseDep, Now, Reading, Writing
+from app.intake.store import RAW
+from app.people.audit import record
+from app.people.callers import Caller
+from app.workqueue.actions import move
+from app.workqueue.asker import Asker
+from app.workqueue.detail import locate, read_history, read_one, read_source_records
+from app.workqueue.listing import Part, Position, read_page
+from app.workqueue.selection import select_for
+
+router = APIRouter(prefix="/complaints", tags=["complaints"])
+
+Ref = Annotated[str, Path(min_length=1, max_length=40, description="The id or the ticket code.")]
+IfMatch = Annotated[str | None, Header(description="The version that the caller saw, in quotes.")]
+
+_AS_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+_CONFLICTS: dict[int | str, dict[str, Any]] = {
+    409: {"description": "The status does not allow it (with the legal moves), or somebody else holds it."},
+    412: {"description": "The version is another one than `If-Match` names."},
+}
+
+
+@router.get("", response_model=ComplaintPage, responses=_AS_CSV)
+async def list_complaints(
+    request: Request,
+    connection: Reading,
+    caller: CallerDep,
+    house: HouseDep,
+    now: Now,
+    cursors: CursorsDep,
+    query: Annotated[ComplaintQuery, Query()],
+    wants_csv: WantsCsv,
+) -> Response:
+    """The unified queue of the caller's units, nearest due first."""
+    asker, zone, kind = asker_of(caller), house.settings.zone, f"complaints {query.sort}"
+    filters, after = query.filters(zone), _position(cursors, kind, query.cursor)
+    rules = await house.rulebooks.current(connection)
+    selection = await select_for(connection, filters, asker, rules, now=now, zone=zone)
+    page = await read_page(
+        connection, selection, asker, rules, sort=query.sort, after=after, limit=query.limit, now=now
+    )
+    last = page.last
+    next_cursor = cursors.encode(kind, [last.part, last.at.isoformat(), last.id]) if last else None
+    link = next_link(request, next_cursor)
+    if wants_csv:
+        table = complaints_sheet(page.items)
+        table.headers.update(link)
+        return table
+    fresh = await sources_block(connection, now=now)
+    answer = ComplaintPage(items=page.items, next_cursor=next_cursor, as_of=now, sources=fresh)
+    return json_answer(answer, link)
+
+
+@router.get("/{ref}", response_model=ComplaintAnswer)
+async def one_complaint(ref: Ref, connection: Reading, caller: CallerDep, house: HouseDep, now: Now) -> Response:
+    """One complaint; its `ETag` is its version."""
+    asker = asker_of(caller)
+    found = await locate(connection, ref, asker.scope)
+    rules = await house.rulebooks.current(connection)
+    card = await read_one(connection, found, asker, rules, now=now)
+    return complaint_answer(card, await sources_block(connection, now=now), now=now)
+
+
+@router.get("/{ref}/history", response_model=HistoryAnswer)
+async def history(
+    request: Request,
+    ref: Ref,
+    connection: Reading,
+    caller: CallerDep,
+    now: Now,
+    cursors: CursorsDep,
+    limit: Limit = 50,
+    cursor: CursorText = None,
+) -> Response:
+    """What happened, newest last: when, when we learned it, who, and what it did."""
+    asker = asker_of(caller)
+    found = await locate(connection, ref, asker.scope)
+    kind = f"history {found}"
+    place = cursors.decode(kind, cursor)
+    after = (datetime.fromisoformat(str(place[0])), int(place[1] or 0)) if place else None
+    page = await read_history(connection, found, asker, after=after, limit=limit)
+    next_cursor = cursors.encode(kind, [page.last[0].isoformat(), page.last[1]]) if page.last else None
+    fresh = await sources_block(connection, now=now)
+    answer = HistoryAnswer(items=page.items, next_cursor=next_cursor, as_of=now, sources=fresh)
+    return json_answer(answer, next_link(request, next_cursor))
+
+
+@router.get("/{ref}/clocks", response_model=ClocksAnswer)
+async def clocks(ref: Ref, connection: Reading, caller: CallerDep, house: HouseDep, now: Now) -> Response:
+    """Every cycle of every clock, read now."""
+    asker = asker_of(caller)
+    found = await locate(connection, ref, asker.scope)
+    card = await read_one(connection, found, asker, await house.rulebooks.current(connection), now=now)
+    fresh = await sources_block(connection, now=now)
+    return json_answer(ClocksAnswer(items=card["clocks"], next_cursor=None, as_of=now, sources=fresh))
+
+
+@router.get("/{ref}/source-records", response_model=SourceRecordsAnswer)
+async def source_records(ref: Ref, connection: Writing, caller: CallerDep, house: HouseDep, now: Now) -> Response:
+    """What each source says. Supervisors and admins see the records as received, and that they did is on record."""
+    asker = asker_of(caller)
+    found = await locate(connection, ref, asker.scope)
+    opens = (lambda sealed: house.vault.open_json(sealed, RAW)) if asker.leads else None
+    items = await read_source_records(connection, found, opens)
+    if opens is not None:
+        subject = f"complaint:{found}"
+        await record(connection, actor=caller.name, action="source_record.read", subject=subject, now=now)
+    fresh = await sources_block(connection, now=now)
+    return json_answer(SourceRecordsAnswer(items=items, next_cursor=None, as_of=now, sources=fresh))
+
+
+@router.post("/{ref}/moves", response_model=ComplaintAnswer, responses=_CONFLICTS)
+async def take_move(
+    ref: Ref,
+    body: MoveBody,
+    connection: Writing,
+    caller: CallerDep,
+    house: HouseDep,
+    now: Now,
+    if_match: IfMatch = None,
+) -> Response:
+    """Takes a move and answers with the complaint after it. `GET /moves` tells which moves there are."""
+    asker = asker_of(caller)
+    found = await locate(connection, ref, asker.scope)
+    rules = await house.rulebooks.current(connection)
+    await move(connection, found, move_request(body), asker, rules, seen=seen_versions(if_match), now=now)
+    card = await read_one(connection, found, asker, rules, now=now)
+    return complaint_answer(card, await sources_block(connection, now=now), now=now)
+
+
+def asker_of(caller: Caller) -> Asker:
+    """What the queue needs to know of a caller."""
+    return Asker(caller.scope, caller.role, caller.officer_id)
+
+
+def _position(cursors: Cursors, kind: str, cursor: str | None) -> Position | None:
+    place = cursors.decode(kind, cursor)
+    if place is None:
+        return None
+    part, at, complaint_id = place
+    return Position(Part(str(part)), datetime.fromisoformat(str(at)), int(complaint_id or 0))
