@@ -18,9 +18,11 @@ Week = tuple[Hours, Hours, Hours, Hours, Hours, Hours, Hours]
 
 DAY_S = 86_400
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-MAX_PERIODS = 1_000
+MAX_PERIODS = 200
 MAX_DAYS = 10_000
-MAX_INTERVALS = 288
+MAX_INTERVALS = 48
+MAX_DAY_YEARS = 300
+"""Day rows of more different years than this are refused: each such year has to be computed by itself."""
 
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00", re.ASCII)
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+\-/]{0,63}", re.ASCII)
@@ -96,6 +98,7 @@ def parse_rules(data: Mapping[str, object], *, field: str = "calendar") -> Calen
     """
     try:
         rules = _rules(data, field)
+        _require_few_years(rules, field)
         _require_open_time(rules, field)
     except InvalidField as bad:
         raise InvalidCalendar(bad.field, bad.message) from bad
@@ -193,6 +196,11 @@ def _time_of_day(value: object, field: str) -> int:
     if not isinstance(value, str) or not _TIME.fullmatch(value):
         raise InvalidField(field, "must be written in times from 00:00 to 24:00")
     return int(value[:2]) * 3_600 + int(value[3:]) * 60
+
+
+def _require_few_years(rules: CalendarRules, field: str) -> None:
+    if len({special.on.year for special in rules.days}) > MAX_DAY_YEARS:
+        raise InvalidField(f"{field}.days", f"has days of more than {MAX_DAY_YEARS} different years")
 
 
 def _require_open_time(rules: CalendarRules, field: str) -> None:

@@ -34,6 +34,7 @@ __all__ = [
 # The range held as one searchable piece grows on demand within these years; beyond them, year by year.
 _FIRST_NEAR_YEAR = 1970
 _LAST_NEAR_YEAR = 2099
+_MOST_INTERVALS = 200_000
 _MICRO = 1_000_000
 _FULL_DAY: Hours = ((0, DAY_S),)
 
@@ -91,6 +92,8 @@ class CompiledCalendar:
         self.zone = ZoneInfo(rules.timezone)
         self._years = Years(rules, self.zone)
         self._specials = {special.on: special for special in rules.days}
+        self._estimated = [(row.on, row.on) for row in rules.days if row.is_estimated]
+        self._estimated += [(row.from_on, row.to_on) for row in rules.periods if row.is_estimated]
         self._lock = Lock()
         origin = year_start(ORIGIN_YEAR)
         self._hold(_Window(origin, origin, (origin,), (origin,), (0,), 0, 0, ORIGIN_YEAR, ORIGIN_YEAR))
@@ -155,23 +158,25 @@ class CompiledCalendar:
         """
         ordinal = start.astimezone(self.zone).toordinal()
         year = date.fromordinal(ordinal).year
-        passed = bisect_right(self._years.working_days(year).ordinals, ordinal)
-        left = n + passed
-        while (count := self._years.working_day_count(year)) < left:
-            left -= count
+        days, later_s = self._years.working_days(year)
+        left = n + bisect_right(days.ordinals, ordinal - later_s // DAY_S)
+        while len(days.ordinals) < left:
+            left -= len(days.ordinals)
             year += 1
-        return _datetime(self._years.working_days(year).closes[left - 1])
+            days, later_s = self._years.working_days(year)
+        return _datetime(days.closes[left - 1] + later_s)
 
     def is_provisional(self, from_at: datetime, to_at: datetime) -> bool:
         """The span goes beyond the last decreed date, or touches an estimated day or period."""
         if to_at > from_at:
             to_at -= timedelta(microseconds=1)
-        first, last = from_at.astimezone(self.zone).date(), to_at.astimezone(self.zone).date()
+        last = to_at.astimezone(self.zone).date()
         if self.rules.decreed_through is not None and last > self.rules.decreed_through:
             return True
-        return any(row.is_estimated and first <= row.on <= last for row in self.rules.days) or any(
-            row.is_estimated and first <= row.to_on and row.from_on <= last for row in self.rules.periods
-        )
+        if not self._estimated:
+            return False
+        first = from_at.astimezone(self.zone).date()
+        return any(first <= ends and begins <= last for begins, ends in self._estimated)
 
     def intervals(self, from_at: datetime, to_at: datetime) -> Iterator[tuple[datetime, datetime]]:
         """The open intervals between two instants, in order, cut at both."""
@@ -201,39 +206,44 @@ class CompiledCalendar:
 
     def _stretches(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         for year in range(_year(start), _year(end) + 1):
-            opens, closes, _, _ = self._years.block(year)
-            for index in range(max(bisect_right(opens, start) - 1, 0), bisect_left(opens, end)):
-                yield opens[index], closes[index]
+            (opens, closes, _, _), later_s = self._years.block(year)
+            for index in range(max(bisect_right(opens, start - later_s) - 1, 0), bisect_left(opens, end - later_s)):
+                yield opens[index] + later_s, closes[index] + later_s
 
     def _position_beyond(self, epoch: int) -> int:
         year = _year(epoch)
-        if _FIRST_NEAR_YEAR <= year <= _LAST_NEAR_YEAR:
-            self._widen(year)
+        if self._widened_to(year):
             return self.position_s(epoch)
-        opens, closes, totals, _ = self._years.block(year)
-        index = bisect_right(opens, epoch) - 1
-        within = totals[index] + min(epoch, closes[index]) - opens[index] if index >= 0 else 0
-        return self._years.before(year) + within
+        (opens, closes, totals, _), later_s = self._years.block(year)
+        within = epoch - later_s
+        index = bisect_right(opens, within) - 1
+        counted = totals[index] + min(within, closes[index]) - opens[index] if index >= 0 else 0
+        return self._years.before(year) + counted
 
     def _instant_beyond(self, position: int) -> int:
         year = self._years.reaching(position)
-        if _FIRST_NEAR_YEAR <= year <= _LAST_NEAR_YEAR:
-            self._widen(year)
+        if self._widened_to(year):
             return self.instant_s(position)
-        opens, _, totals, _ = self._years.block(year)
+        (opens, _, totals, _), later_s = self._years.block(year)
         left = position - self._years.before(year)
         index = bisect_left(totals, left) - 1
-        return opens[index] + left - totals[index]
+        return opens[index] + left - totals[index] + later_s
 
-    def _widen(self, year: int) -> None:
-        """Grow the window to hold the year and its neighbours."""
+    def _widened_to(self, year: int) -> bool:
+        """Whether the window holds the year, grown to it and its neighbours if that is near and not too much."""
+        if not _FIRST_NEAR_YEAR <= year <= _LAST_NEAR_YEAR:
+            return False
         with self._lock:
             window = self._window
-            first = max(min(window.first_year, year - 1), _FIRST_NEAR_YEAR)
-            last = min(max(window.last_year, year + 2), _LAST_NEAR_YEAR + 1)
+            first = min(window.first_year, year - 1)
+            last = max(window.last_year, year + 2)
+            added = last - first - (window.last_year - window.first_year)
+            if len(window.opens) + added * len(self._years.block(year)[0].opens) > _MOST_INTERVALS:
+                return window.first_year <= year < window.last_year
             before = [self._years.block(each) for each in range(first, window.first_year)]
             after = [self._years.block(each) for each in range(window.last_year, last)]
             self._hold(_joined(window, before, after, first, last))
+            return True
 
     def _hold(self, window: _Window) -> None:
         """Take the window into use; each search unpacks the one tuple made for it, so none sees half a change."""
@@ -297,23 +307,25 @@ def _year(epoch: int) -> int:
     return _datetime(epoch).year
 
 
-def _joined(window: _Window, before: list[Block], after: list[Block], first: int, last: int) -> _Window:
+def _joined(
+    window: _Window, before: list[tuple[Block, int]], after: list[tuple[Block, int]], first: int, last: int
+) -> _Window:
     """The window with the years before and after it; totals keep their origin."""
-    low = window.low - sum(block.total for block in before)
+    low = window.low - sum(block.total for block, _ in before)
     start = year_start(first)
-    opens, closes, totals, total = [start], [start], [low], low
-    for block in before:
-        opens += block.opens
-        closes += block.closes
-        totals += (total + each for each in block.totals)
-        total += block.total
+    opens, closes, totals = [start], [start], [low]
+    _append(before, opens, closes, totals, low)
     opens += window.opens[1:]
     closes += window.closes[1:]
     totals += window.totals[1:]
-    total = window.high
-    for block in after:
-        opens += block.opens
-        closes += block.closes
-        totals += (total + each for each in block.totals)
+    high = _append(after, opens, closes, totals, window.high)
+    return _Window(start, year_start(last), tuple(opens), tuple(closes), tuple(totals), low, high, first, last)
+
+
+def _append(blocks: list[tuple[Block, int]], opens: list[int], closes: list[int], totals: list[int], total: int) -> int:
+    for block, later_s in blocks:
+        opens += (each + later_s for each in block.opens)
+        closes += (each + later_s for each in block.closes)
+        totals += (each + total for each in block.totals)
         total += block.total
-    return _Window(start, year_start(last), tuple(opens), tuple(closes), tuple(totals), low, total, first, last)
+    return total

@@ -82,15 +82,22 @@ class Layers:
         ordinals = tuple(sorted(closes))
         return WorkingDays(ordinals, tuple(closes[ordinal] for ordinal in ordinals))
 
-    def alike(self, year: int) -> tuple[int, ...]:
-        """A key: two years with the same one have the same number of open seconds and of working days."""
+    def alike(self, year: int) -> tuple[object, ...]:
+        """A key: years that share it have the same open time, moved by the distance of their starts."""
         first = date(year, 1, 1).toordinal()
         length = date(year + 1, 1, 1).toordinal() - first
         regime = bisect_right(self._edges, first - 3)
-        is_plain = regime == bisect_right(self._edges, first + length + 3)
-        if is_plain and not _FIRST_DATED_YEAR <= year <= _LAST_DATED_YEAR:
-            return (first % 7, length, regime, int(year > _LAST_DATED_YEAR))
-        return (year,)
+        if regime != bisect_right(self._edges, first + length + 3):
+            return (year,)
+        return (first % 7, length, regime, self._clock_changes(year))
+
+    def _clock_changes(self, year: int) -> tuple[object, ...]:
+        """The offsets of the zone over the year and the days around it, told from its start."""
+        if not _FIRST_DATED_YEAR <= year <= _LAST_DATED_YEAR:
+            return ("repeating", year > _LAST_DATED_YEAR)
+        start = year_start(year)
+        around = _offsets(self._zone, start - 3 * DAY_S, year_start(year + 1) + 3 * DAY_S)
+        return tuple((begins - start, offset) for begins, _, offset in around)
 
     def _stretches(self, start: int, end: int) -> Iterator[Stretch]:
         hours_on = self._hours_between(_ordinal(start) - 2, _ordinal(end) + 2)

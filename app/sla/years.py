@@ -3,63 +3,70 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from threading import RLock
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from app.sla.calendar_rules import CalendarRules
 from app.sla.fields import FIRST_YEAR, LAST_YEAR, DueOutOfRange
-from app.sla.opening import Block, Layers, WorkingDays
+from app.sla.opening import Block, Layers, WorkingDays, year_start
 
 ORIGIN_YEAR = 2024
 """Positions are counted from the start of this year; those before it are negative."""
 
-_KEPT_YEARS = 64
-_Kept = TypeVar("_Kept")
+_KEPT_INTERVALS = 500_000
+_Made = TypeVar("_Made", Block, WorkingDays)
 
 
 class Years:
     """The years of one calendar version, computed when first asked for; safe to share between threads.
 
-    All raise DueOutOfRange for a year that cannot be computed.
+    Years of one kind (weekday of 1 January, leap day, layers, clock changes) are computed once, and come as the year
+    that was computed with the seconds by which the one asked for is later. All raise DueOutOfRange for a year that
+    cannot be computed.
     """
 
     def __init__(self, rules: CalendarRules, zone: ZoneInfo) -> None:
         self._layers = Layers(rules, zone)
         self._lock = RLock()
-        self._blocks: dict[int, Block] = {}
-        self._working_days: dict[int, WorkingDays] = {}
-        self._sums: dict[tuple[int, ...], int] = {}
-        self._counts: dict[tuple[int, ...], int] = {}
+        self._keys: dict[int, tuple[object, ...]] = {}
+        self._blocks: dict[tuple[object, ...], tuple[int, Block]] = {}
+        self._working_days: dict[tuple[object, ...], tuple[int, WorkingDays]] = {}
         # Open seconds from the origin to the start of each year after it, and of each year before it.
         self._ahead: list[int] = [0]
         self._behind: list[int] = [0]
 
-    def block(self, year: int) -> Block:
-        """The open intervals of the UTC year."""
-        _require(year)
-        block = self._blocks.get(year)
-        if block is None:
-            block = self._layers.block(year)
-            self._blocks = _recent(self._blocks) | {year: block}
-        return block
+    def block(self, year: int) -> tuple[Block, int]:
+        """The open intervals of the UTC year, and the seconds to add to them."""
+        block, made_for = self._made(year, self._blocks, self._layers.block)
+        return block, year_start(year) - year_start(made_for)
 
-    def working_days(self, year: int) -> WorkingDays:
-        """The local dates of the year with open time."""
-        _require(year)
-        days = self._working_days.get(year)
-        if days is None:
-            days = self._layers.working_days(year)
-            self._working_days = _recent(self._working_days) | {year: days}
-        return days
+    def working_days(self, year: int) -> tuple[WorkingDays, int]:
+        """The local dates of the year with open time, and the seconds to add to their closing times."""
+        days, made_for = self._made(year, self._working_days, self._layers.working_days)
+        return days, year_start(year) - year_start(made_for)
 
-    def working_day_count(self, year: int) -> int:
-        """How many local dates of the year have open time."""
-        _require(year)
-        key = self._layers.alike(year)
-        if key not in self._counts:
-            self._counts[key] = len(self.working_days(year).ordinals)
-        return self._counts[key]
+    def _made(
+        self, year: int, kept: dict[tuple[object, ...], tuple[int, _Made]], make: Callable[[int], _Made]
+    ) -> tuple[_Made, int]:
+        key = self._key(year)
+        found = kept.get(key)
+        if found is None:
+            with self._lock:
+                found = year, make(year)
+                if sum(len(each[0]) for _, each in kept.values()) > _KEPT_INTERVALS:
+                    kept.clear()
+                kept[key] = found
+        return found[1], found[0]
+
+    def _key(self, year: int) -> tuple[object, ...]:
+        if not FIRST_YEAR <= year <= LAST_YEAR:
+            raise DueOutOfRange
+        key = self._keys.get(year)
+        if key is None:
+            key = self._keys[year] = self._layers.alike(year)
+        return key
 
     def before(self, year: int) -> int:
         """Open seconds from the origin to the start of the UTC year; negative before the origin."""
@@ -91,17 +98,4 @@ class Years:
         return self._behind[back]
 
     def _sum(self, year: int) -> int:
-        _require(year)
-        key = self._layers.alike(year)
-        if key not in self._sums:
-            self._sums[key] = self.block(year).total
-        return self._sums[key]
-
-
-def _require(year: int) -> None:
-    if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise DueOutOfRange
-
-
-def _recent(kept: dict[int, _Kept]) -> dict[int, _Kept]:
-    return kept if len(kept) < _KEPT_YEARS else {}
+        return self.block(year)[0].total
