@@ -10,7 +10,7 @@ from heapq import merge
 from app.sla.terms import State
 
 AGE_LIMITS = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30))
-"""Upper ends of the ageing buckets of open cycles; the last bucket has none."""
+"""Upper ends of the ageing buckets of open cycles, each end within its bucket; the last bucket has none."""
 
 _NO_AGES = (0,) * (len(AGE_LIMITS) + 1)
 
@@ -139,4 +139,4 @@ def _is_between(at: datetime, first: datetime | None, last: datetime | None) -> 
 
 
 def _bucket(age: timedelta) -> int:
-    return sum(limit <= age for limit in AGE_LIMITS)
+    return sum(limit < age for limit in AGE_LIMITS)

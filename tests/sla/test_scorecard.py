@@ -67,7 +67,7 @@ def test_percentiles_are_exact(times, median, p90) -> None:
 def test_open_cycles_are_counted_by_age() -> None:
     starts = ["2026-06-30 11:00", "2026-06-29 12:00", "2026-06-27 11:00", "2026-06-20 12:00", "2026-01-01 12:00"]
     card = score([cycle(State.RUNNING, started=each) for each in starts], as_of=NOW)
-    assert card.ages == (1, 1, 1, 1, 0, 1)
+    assert card.ages == (2, 0, 1, 1, 0, 1)
 
 
 def test_the_paused_share_is_of_all_counted_time() -> None:
