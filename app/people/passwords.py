@@ -48,7 +48,8 @@ async def verify(password_hash: str | None, password: str) -> Verdict:
 def _verify(password_hash: str | None, password: str) -> Verdict:
     hasher = _hasher()
     try:
-        hasher.verify(password_hash or _nobodys_hash(), password[:LONGEST])
+        # What is no proper text is no password either, but must not end in an error.
+        hasher.verify(password_hash or _nobodys_hash(), password[:LONGEST].encode(errors="replace"))
     except (VerificationError, InvalidHashError):
         return Verdict(is_right=False)
     if password_hash is None or len(password) > LONGEST:
