@@ -92,7 +92,6 @@ class Filters:
     handled_by: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     started_in: Span = Span()
-    started_in: Span = Span()
     due_in: Span = Span()
     stopped_in: Span = Span()
     reported_in: Span = Span()

@@ -184,7 +184,6 @@ def _has_cycle(filters: Filters, handlers: Sequence[int], windows: Sequence[Span
         own = _within(SlaClock.unit_id, handlers, is_exact=filters.is_exact)
         wanted.append(or_(SlaClock.clock.in_(sorted(CITIZEN_CLOCKS)), own))
     wanted += within(SlaClock.started_at, filters.started_in)
-    wanted += within(SlaClock.started_at, filters.started_in)
     wanted += within(SlaClock.due_at, filters.due_in)
     wanted += within(SlaClock.stopped_at, filters.stopped_in)
     return exists().where(*wanted)
