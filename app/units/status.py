@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +15,7 @@ from app.complaint.clocks import Rulebook
 from app.sla.scorecard import Scorecard
 from app.units.figures import CLOCKS, DayTally, OpenTally, TrendDay, together
 from app.units.periods import Period
-from app.units.tallies import cycle_tallies, day_tallies, open_tallies
+from app.units.tallies import cycle_tallies, open_tallies, reported_tallies
 
 Group = tuple[int, ...]
 """Units whose complaints, with all below them, make one status; a complaint below two of them counts once."""
@@ -47,13 +48,14 @@ async def read_statuses(
     """The status of each group, in their order; as many statements for one as for hundreds."""
     tops = sorted({unit_id for group in groups for unit_id in group})
     open_ones = await open_tallies(connection, tops, with_unrouted=with_unrouted, now=now)
-    cycles = await cycle_tallies(connection, tops, period)
-    days = await day_tallies(connection, tops, period)
+    cycles, days = await cycle_tallies(connection, tops, period)
+    reported = await reported_tallies(connection, tops, period)
     tree = _Tree(groups, rules.ancestors)
     unrouted = open_ones.pop(None, OpenTally()) if with_unrouted else None
     opened = tree.gather((unit_id, tally) for unit_id, tally in open_ones.items() if unit_id is not None)
     clocks = tree.gather((unit_id, (clock, card)) for (unit_id, clock), card in cycles.items())
-    daily = tree.gather((unit_id, (place, tally)) for (unit_id, place), tally in days.items())
+    told = chain(days.items(), reported.items())
+    daily = tree.gather((unit_id, (place, tally)) for (unit_id, place), tally in told)
     return [_status(opened[each], unrouted, clocks[each], daily[each], period) for each in range(len(groups))]
 
 

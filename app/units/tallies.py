@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,20 +11,18 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    Integer,
     Select,
     String,
     and_,
     case,
     cast,
-    column,
     func,
     literal_column,
+    null,
     or_,
     select,
     text,
     union_all,
-    values,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
@@ -36,7 +34,7 @@ from app.db.tables.complaints import Complaint, SlaClock
 from app.db.tables.units import UnitAncestor
 from app.sla.scorecard import AGE_LIMITS, Scorecard
 from app.sla.terms import State
-from app.units.figures import DayTally, OpenTally, together
+from app.units.figures import DayTally, OpenTally
 from app.units.periods import Period
 
 # Spelled as the partial indexes spell their condition: SQLite recognises it in no other form.
@@ -74,56 +72,49 @@ async def open_tallies(
     return {row[0]: _open_tally(row) for row in await connection.execute(statement)}
 
 
-async def cycle_tallies(connection: AsyncConnection, tops: UnitIds, period: Period) -> dict[tuple[int, str], Scorecard]:
+async def cycle_tallies(
+    connection: AsyncConnection, tops: UnitIds, period: Period
+) -> tuple[dict[tuple[int, str], Scorecard], dict[tuple[int, int], DayTally]]:
     """For each unit and clock: the cycles that started in the period, were due in it, and stopped in it.
 
-    The citizen's clocks belong to the unit that holds the complaint, the others to the unit that ran them.
+    The citizen's clocks belong to the unit that holds the complaint, the others to the unit that ran them. Then, for
+    each unit and day of the period (by its place in it), what was due and what was resolved on it.
     """
-    parts = union_all(
-        _cycles(tops, SlaClock.started_at, period, received=func.count()),
-        _cycles(
-            tops,
-            SlaClock.due_at,
-            period,
-            met=_count(SlaClock.state == State.MET),
-            missed=_count(SlaClock.state == State.MISSED),
-            running_overdue=_count(SlaClock.state.in_(_STILL_OPEN)),
-        ).where(SlaClock.state.in_(_JUDGED)),
-        _cycles(
-            tops,
-            SlaClock.stopped_at,
-            period,
-            elapsed_s=func.sum(SlaClock.elapsed_s),
-            paused_s=func.sum(SlaClock.paused_s),
-            times=func.aggregate_strings(cast(SlaClock.elapsed_s, String), ","),
-        ).where(SlaClock.state.in_(_STOPPED)),
-    )
-    found: dict[tuple[int, str], list[Scorecard]] = defaultdict(list)
-    for unit_id, clock, *figures in await connection.execute(parts):
-        found[unit_id, clock].append(_scorecard(*figures))
-    return {key: together(cards) for key, cards in found.items()}
+    cycle = _cycles(tops, period)
+    cards: dict[tuple[int, str], Scorecard] = {}
+    days: dict[tuple[int, int], DayTally] = defaultdict(DayTally)
+    for what, unit_id, clock, place, *figures in await connection.execute(
+        union_all(_by_clock(cycle), _due_by_day(cycle), _stopped_by_day(cycle))
+    ):
+        if what == "clock":
+            cards[unit_id, clock] = _scorecard(*figures)
+        else:
+            days[unit_id, place] += _day_tally(what, clock, figures[0], figures[1])
+    return cards, days
 
 
-async def day_tallies(connection: AsyncConnection, tops: UnitIds, period: Period) -> dict[tuple[int, int], DayTally]:
-    """For each unit and day of the period (by its place in it): what was reported, due and resolved."""
-    day = _days(period)
+async def reported_tallies(
+    connection: AsyncConnection, tops: UnitIds, period: Period
+) -> dict[tuple[int, int], DayTally]:
+    """For each unit and day of the period: the complaints reported on it, and what became of them."""
     reported = (
-        select(Complaint.unit_id, day.c.n, literal_column("'received'").label("what"), *_reported_figures())
-        .join_from(day, Complaint, _within(Complaint.reported_at, day))
-        .where(Complaint.unit_id.in_(_below(tops)))
-        .group_by(Complaint.unit_id, day.c.n)
+        select(
+            Complaint.unit_id,
+            _place(Complaint.reported_at, period).label("place"),
+            Complaint.reopen_count,
+            Complaint.rework_count,
+            Complaint.hops,
+        )
+        .where(Complaint.unit_id.in_(_below(tops)), _is_in(Complaint.reported_at, period))
+        .subquery()
     )
-    due = _daily(SlaClock.due_at, day, tops, literal_column("'_due'"), _count(SlaClock.state == State.MET))
-    stopped = _daily(SlaClock.stopped_at, day, tops, literal_column("'_stopped'"), literal_column("0"))
-    parts = union_all(
-        reported,
-        due.where(SlaClock.state.in_(_JUDGED)),
-        stopped.where(SlaClock.state.in_(_STOPPED), SlaClock.clock == "resolve"),
-    )
-    found: dict[tuple[int, int], DayTally] = defaultdict(DayTally)
-    for unit_id, place, *figures in await connection.execute(parts):
-        found[unit_id, place] += _day_tally(*figures)
-    return found
+    found = reported.c
+    figures = (func.count(), _count(found.reopen_count > 0), _count(found.rework_count > 0), func.sum(found.hops))
+    statement = select(found.unit_id, found.place, *figures).group_by(found.unit_id, found.place)
+    return {
+        (unit_id, place): DayTally(received=count, reopened=reopened, sent_back=sent_back, hops=int(hops))
+        for unit_id, place, count, reopened, sent_back, hops in await connection.execute(statement)
+    }
 
 
 def _below(tops: UnitIds) -> Select[int]:
@@ -144,27 +135,78 @@ def _open_tally(row: Sequence[Any]) -> OpenTally:
 
 
 Instant = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
+Rows = Select[*tuple[Any, ...]]
 
 
-def _cycles(tops: UnitIds, at: Instant, period: Period, **figures: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
-    """A part of the scorecards: the cycles whose `at` lies in the period; figures that it does not give are empty."""
-    nothing: dict[str, ColumnElement[Any]] = {
-        name: literal_column("''" if name == "times" else "0")
-        for name in ("received", "met", "missed", "running_overdue", "elapsed_s", "paused_s", "times")
-    }
-    columns = [part.label(name) for name, part in {**nothing, **figures}.items()]
+def _cycles(tops: UnitIds, period: Period) -> CTE:
+    """The cycles that anything happened to in the period, read once: on which of its days were they due and stopped?
+
+    `due_on` stands where the cycle is in the cohort of its due date, `stopped_on` where it stopped with a known time.
+    """
+    due, stopped = _is_in(SlaClock.due_at, period), _is_in(SlaClock.stopped_at, period)
+    started = _is_in(SlaClock.started_at, period)
+    judged_due, dated_stop = and_(due, SlaClock.state.in_(_JUDGED)), and_(stopped, SlaClock.state.in_(_STOPPED))
     return (
-        select(SlaClock.unit_id, SlaClock.clock, *columns)
-        .where(SlaClock.unit_id.in_(_below(tops)), at >= period.since, at < period.until, speaks())
-        .group_by(SlaClock.unit_id, SlaClock.clock)
+        select(
+            SlaClock.unit_id,
+            SlaClock.clock,
+            SlaClock.state,
+            SlaClock.elapsed_s,
+            SlaClock.paused_s,
+            case((started, 1)).label("started"),
+            case((judged_due, _place(SlaClock.due_at, period))).label("due_on"),
+            case((dated_stop, _place(SlaClock.stopped_at, period))).label("stopped_on"),
+        )
+        .where(SlaClock.unit_id.in_(_below(tops)), or_(started, due, stopped), speaks())
+        .cte("cycle")
     )
 
 
+def _by_clock(cycle: CTE) -> Rows:
+    due, stopped = cycle.c.due_on.is_not(None), cycle.c.stopped_on.is_not(None)
+    return select(
+        literal_column("'clock'").label("what"),
+        cycle.c.unit_id,
+        cycle.c.clock,
+        literal_column("0").label("place"),
+        func.count(cycle.c.started),
+        _count(and_(due, cycle.c.state == State.MET)),
+        _count(and_(due, cycle.c.state == State.MISSED)),
+        _count(and_(due, cycle.c.state.in_(_STILL_OPEN))),
+        func.sum(case((stopped, cycle.c.elapsed_s), else_=0)),
+        func.sum(case((stopped, cycle.c.paused_s), else_=0)),
+        func.aggregate_strings(case((stopped, cast(cycle.c.elapsed_s, String))), ","),
+    ).group_by(cycle.c.unit_id, cycle.c.clock)
+
+
+def _due_by_day(cycle: CTE) -> Rows:
+    figures = (func.count(), _count(cycle.c.state == State.MET))
+    return _by_day(cycle, "due", cycle.c.due_on, *figures).where(cycle.c.clock.in_(sorted(CITIZEN_CLOCKS)))
+
+
+def _stopped_by_day(cycle: CTE) -> Rows:
+    none: ColumnElement[int] = literal_column("0")
+    return _by_day(cycle, "stopped", cycle.c.stopped_on, func.count(), none).where(cycle.c.clock == "resolve")
+
+
+def _by_day(cycle: CTE, what: str, place: ColumnElement[int], *figures: ColumnElement[Any]) -> Rows:
+    """Two figures of each day, as wide as the figures of a clock, so that one statement brings all."""
+    zero: ColumnElement[int] = literal_column("0")
+    return (
+        select(
+            literal_column(f"'{what}'"), cycle.c.unit_id, cycle.c.clock, place, *figures,
+            zero, zero, zero, zero, cast(null(), String),
+        )
+        .where(place.is_not(None))
+        .group_by(cycle.c.unit_id, cycle.c.clock, place)
+    )  # fmt: skip
+
+
 def _scorecard(
-    received: int, met: int, missed: int, running_overdue: int, elapsed_s: int, paused_s: int, times: str
+    received: int, met: int, missed: int, running_overdue: int, elapsed_s: int, paused_s: int, times: str | None
 ) -> Scorecard:
-    """One part; sums come as decimals from PostgreSQL, times as one text of numbers."""
-    times_s = tuple(int(each) for each in times.split(",")) if times else ()
+    """The figures of one clock; sums come as decimals from PostgreSQL, times as one text of numbers."""
+    times_s = tuple(sorted(int(each) for each in times.split(","))) if times else ()
     return Scorecard(
         received=received,
         met=met,
@@ -176,43 +218,25 @@ def _scorecard(
     )
 
 
-def _days(period: Period) -> CTE:
-    """The days of the period as a table of its own, so that what a local day is needs no function of the database."""
-    table = values(column("n", Integer), column("since", UtcDateTime), column("until", UtcDateTime))
-    return table.data([(place, day.since, day.until) for place, day in enumerate(period.days)]).cte("day")
+def _day_tally(what: str, clock: str, count: int, met: int) -> DayTally:
+    if what == "stopped":
+        return DayTally(resolved=count)
+    if clock == "respond":
+        return DayTally(respond_due=count, respond_met=met)
+    return DayTally(resolve_due=count, resolve_met=met)
 
 
-def _within(at: Instant, day: CTE) -> ColumnElement[bool]:
-    return and_(at >= day.c.since, at < day.c.until)
+def _is_in(at: Instant, period: Period) -> ColumnElement[bool]:
+    return and_(at >= period.since, at < period.until)
 
 
-def _reported_figures() -> tuple[ColumnElement[Any], ...]:
-    return (
-        func.count().label("count"),
-        _count(Complaint.reopen_count > 0).label("reopened"),
-        _count(Complaint.rework_count > 0).label("sent_back"),
-        func.sum(Complaint.hops).label("hops"),
-    )
+def _place(at: Instant, period: Period) -> ColumnElement[int]:
+    """On which day of the period `at` lies, found by halving: local days need no function of the database this way."""
 
+    def within(first: int, last: int) -> ColumnElement[int]:
+        if first == last:
+            return literal_column(str(first))
+        middle = (first + last + 1) // 2
+        return case((at < period.days[middle].since, within(first, middle - 1)), else_=within(middle, last))
 
-def _daily(
-    at: Instant, day: CTE, tops: UnitIds, suffix: ColumnElement[str], met: ColumnElement[int]
-) -> Select[*tuple[Any, ...]]:
-    zero: ColumnElement[int] = literal_column("0")
-    return (
-        select(SlaClock.unit_id, day.c.n, SlaClock.clock.concat(suffix), func.count(), met, zero, zero)
-        .join_from(day, SlaClock, _within(at, day))
-        .where(SlaClock.unit_id.in_(_below(tops)), SlaClock.clock.in_(sorted(CITIZEN_CLOCKS)), speaks())
-        .group_by(SlaClock.unit_id, day.c.n, SlaClock.clock)
-    )
-
-
-def _day_tally(what: str, count: int, first: int, second: int, third: int) -> DayTally:
-    if what == "received":
-        return DayTally(received=count, reopened=first, sent_back=second, hops=int(third))
-    named: Mapping[str, DayTally] = {
-        "respond_due": DayTally(respond_due=count, respond_met=first),
-        "resolve_due": DayTally(resolve_due=count, resolve_met=first),
-        "resolve_stopped": DayTally(resolved=count),
-    }
-    return named[what]
+    return within(0, len(period.days) - 1)

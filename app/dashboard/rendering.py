@@ -1,0 +1,29 @@
+"""Templates to HTML: one environment, everything escaped, an unknown name an error."""
+
+from __future__ import annotations
+
+import functools
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from app.dashboard import charts
+from app.dashboard.wording import Wording, grade, judged
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("app.dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals.update(charts=charts, grade=grade, judged=judged)
+    return environment
+
+
+def render(name: str, say: Wording, **values: object) -> str:
+    """The template `name` in the reader's language; `say` writes figures, `t` holds the words."""
+    return _environment().get_template(name).render(say=say, t=say.words, **values)

@@ -1,0 +1,107 @@
+"""PURE: how figures, spans and instants are written for people, in Indonesian or English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+from babel.units import format_unit
+
+from app.alerts.catalogue import CLOCKS
+from app.dashboard.words import WORDS
+from app.sla.scorecard import AGE_LIMITS, Scorecard
+from app.units.figures import percent
+
+_INSTANT = {"id": "d MMM yyyy HH.mm", "en": "d MMM yyyy HH:mm"}
+_MOMENT = {"id": "d MMM HH.mm", "en": "d MMM HH:mm"}
+_GOOD, _FAIR = 90, 75
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The language that is read and the zone that people live in."""
+
+    language: str
+    zone: ZoneInfo
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """Every word of the pages, by name."""
+        return WORDS[self.language]
+
+    def clock(self, name: str) -> str:
+        """A clock by its name for people."""
+        return CLOCKS[self.language].get(name, name)
+
+    def number(self, value: float) -> str:
+        """A number with the language's own marks."""
+        return str(format_decimal(value, locale=self.language))
+
+    def percent(self, part: int, whole: int) -> str:
+        """A share, cut to one decimal: 99.96 % is not 100 %; a dash of nothing."""
+        share = percent(part, whole)
+        return "–" if share is None else f"{format_decimal(int(share * 10) / 10, locale=self.language)}%"
+
+    def compliance(self, card: Scorecard) -> str:
+        """The share of what was due that was met."""
+        return self.percent(card.met, judged(card))
+
+    def span(self, seconds: float | None) -> str:
+        """A span in its two largest units, cut to the minute; a dash of none.
+
+        >>> Wording("id", ZoneInfo("Asia/Jakarta")).span(93_780)
+        '1 hari 2 jam'
+        """
+        if seconds is None:
+            return "–"
+        minutes = int(seconds) // 60
+        sizes = {"day": minutes // 1440, "hour": minutes // 60 % 24, "minute": minutes % 60}
+        first = next((unit for unit, amount in sizes.items() if amount), None)
+        if first is None:
+            return self.words["moment"]
+        shown = list(sizes)[list(sizes).index(first) :][:2]
+        parts = ((unit, sizes[unit]) for unit in shown if sizes[unit])
+        return " ".join(format_unit(amount, f"duration-{unit}", "long", locale=self.language) for unit, amount in parts)
+
+    def instant(self, at: datetime) -> str:
+        """An instant in the city's time, to the minute, with the zone's name."""
+        return (
+            f"{format_datetime(at, _INSTANT[self.language], tzinfo=self.zone, locale=self.language)} {self._zone(at)}"
+        )
+
+    def moment(self, at: datetime) -> str:
+        """The same without year and zone, for tables that say them above."""
+        return str(format_datetime(at, _MOMENT[self.language], tzinfo=self.zone, locale=self.language))
+
+    def day(self, on: date) -> str:
+        """A day of the trend."""
+        return str(format_date(on, "d MMM", locale=self.language))
+
+    def ages(self) -> list[str]:
+        """The names of the ageing buckets, youngest first."""
+        days = [limit.days for limit in AGE_LIMITS]
+        unit = self.words["days"]
+        between = (f"{low}–{high} {unit}" for low, high in pairwise(days))
+        return [f"≤ {days[0]} {self.words['day']}", *between, f"> {days[-1]} {unit}"]
+
+    def _zone(self, at: datetime) -> str:
+        # Only the Indonesian locale knows WIB, WITA and WIT by name; English would say +0700.
+        return str(format_datetime(at, "z", tzinfo=self.zone, locale="id"))
+
+
+def judged(card: Scorecard) -> int:
+    """The cohort: what was due in the period, whatever became of it."""
+    return card.met + card.missed + card.running_overdue
+
+
+def grade(card: Scorecard) -> str:
+    """How well a clock is kept, as a class of the style sheet: the figure beside it says the same in digits."""
+    share = percent(card.met, judged(card))
+    if share is None:
+        return "none"
+    return "good" if share >= _GOOD else "fair" if share >= _FAIR else "poor"
