@@ -19,10 +19,11 @@ from app.complaint.errors import InvalidInput
 from app.db.rulebook import Rulebooks
 from app.db.session import reading, writing
 from app.intake import run
+from app.intake.health import stop_source
 from app.intake.sources import NewSource, add_source, find_source, read_source, source_token
 from app.outbound import outbound_client
 from app.settings import Settings
-from app.vault import Vault
+from app.vault import CannotOpen, Vault
 from connectors.contract import Client, Connector, InvalidOption, Window
 from connectors.fetch import Fetcher
 from connectors.registry import CONNECTORS, load_profile, open_file, request_rate
@@ -59,16 +60,21 @@ def process_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-async def pull_source(plant: Plant, name: str) -> run.Report:
-    """One pull of the source, now.
+async def pull_source(plant: Plant, name: str, *, only_due: bool = False) -> run.Report:
+    """One pull of the source, now; with `only_due` none when another worker was faster.
 
-    Raises: NotFound, SourceBusy, InvalidInput for options that no longer hold, the connector's own errors.
+    Raises: NotFound, SourceBusy, InvalidInput for options or a token that no longer serve, the connector's own errors.
     """
     async with reading(plant.engine) as connection:
         source = await read_source(connection, name)
-    connector = build_connector(source, plant.vault)
+    try:
+        connector = build_connector(source, plant.vault)
+    except InvalidInput as error:
+        async with writing(plant.engine) as connection:
+            await stop_source(connection, source, str(error), now=utc_now())
+        raise
     async with source_client(plant.settings, source.options) as client:
-        return await run.pull(plant.intake, name, connector, client)
+        return await run.pull(plant.intake, name, connector, client, only_due=only_due)
 
 
 async def check_source(plant: Plant, name: str) -> str:
@@ -91,7 +97,7 @@ async def import_file(
         chosen = load_profile(profile)
         connector = open_file(file, chosen, options)
     except InvalidOption as error:
-        raise InvalidInput(error.name, str(error)) from error
+        raise InvalidInput(error.name, error.message) from error
     async with writing(plant.engine) as connection:
         if await find_source(connection, chosen.name) is None:
             new = NewSource(name=chosen.name, connector="spreadsheet", every_s=None)
@@ -111,7 +117,9 @@ def build_connector(source: Row[Any], vault: Vault) -> Connector:
     try:
         return kind.build(url=source.url or "", token=source_token(source, vault), options=source.options)
     except InvalidOption as error:
-        raise InvalidInput(error.name, str(error)) from error
+        raise InvalidInput(error.name, error.message) from error
+    except CannotOpen as error:
+        raise InvalidInput("token", "it was sealed with another key; give the source its token again") from error
 
 
 @asynccontextmanager

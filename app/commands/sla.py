@@ -14,7 +14,7 @@ from app.commands.frame import open_plant, run, say, show
 from app.complaint.errors import DomainError, InvalidInput
 from app.db.recompute import recompute_all
 from app.db.rulebook import stored_calendars
-from app.db.session import reading
+from app.db.session import reading, snapshot
 from app.db.verify import Difference, verify
 from app.sla.calendars import CalendarRules
 from app.sla.preview import preview
@@ -72,7 +72,7 @@ def verify_(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 
 async def _verify() -> tuple[int, list[Difference]]:
     count, found = 0, list[Difference]()
-    async with open_plant() as plant, reading(plant.engine) as connection:
+    async with open_plant() as plant, snapshot(plant.engine) as connection:
         rules = await plant.rulebooks.current(connection)
         async for compared, differences in verify(connection, rules):
             count += compared

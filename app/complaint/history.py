@@ -97,9 +97,9 @@ def _is_owning(event: CaseEvent) -> bool:
 
 
 def _is_dated_word(event: CaseEvent) -> bool:
-    """Whether a source says when; a word that nobody can read says nothing, and overrules nothing."""
-    is_readable = event.kind is EventKind.STATUS and event.status is not Status.UNKNOWN
-    return is_readable and event.timing is Timing.DATED
+    """Whether a source says when something happened: not that it came in, nor a word that nobody can read."""
+    says_something = event.status not in (Status.RECEIVED, Status.UNKNOWN)
+    return event.kind is EventKind.STATUS and says_something and event.timing is Timing.DATED
 
 
 @dataclass(slots=True)

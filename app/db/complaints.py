@@ -127,8 +127,7 @@ class _Work:
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def take(self, change: Change, stored: Stored | None) -> Advanced:
-        known = {event.key for event in stored.events} if stored else set()
-        added = [event for event in change.events if event.key not in known]
+        added = _unheard(change.events, stored)
         header = dict(stored.header) if stored else {}
         was = (header.get("is_open", False), header.get("unit_id"), header.get("queue_at"))
         header.update(change.values)
@@ -145,7 +144,7 @@ class _Work:
         self._add_events(change.complaint_id, added, case, stored)
         self._add_clocks(change.complaint_id, rows, stored)
         self._add_spans(change.complaint_id, case, stored)
-        self._add_slots(change.complaint_id, values, was)
+        self._add_slots(change.complaint_id, values, was, is_sure=change.bumps)
         return Advanced(complaint_id=change.complaint_id, case=case, rows=rows, version=version)
 
     def _put(self, kind: str, row: dict[str, Any]) -> None:
@@ -178,8 +177,11 @@ class _Work:
             for row in rows:
                 self._put(kind, row)
 
-    def _add_slots(self, complaint_id: int, values: dict[str, Any], was: tuple[Any, Any, Any]) -> None:
-        if was == (values["is_open"], values["unit_id"], values["queue_at"]):
+    def _add_slots(
+        self, complaint_id: int, values: dict[str, Any], was: tuple[Any, Any, Any], *, is_sure: bool
+    ) -> None:
+        """Places that `was` gives already stay; a recalculation is not sure of them, since units move in their tree."""
+        if is_sure and was == (values["is_open"], values["unit_id"], values["queue_at"]):
             return
         if was[0]:
             self._put("slot_gone", {"id_": complaint_id})
@@ -204,6 +206,16 @@ class _Work:
         for kind, table in _INSERTS.items():
             if kind != "complaint" and (rows := self.rows.get(kind)):
                 await connection.execute(insert(table), rows)
+
+
+def _unheard(events: Sequence[CaseEvent], stored: Stored | None) -> list[CaseEvent]:
+    """The entries that the history does not hold; of one that a source tells twice in one record the first."""
+    known = {event.key for event in stored.events} if stored else set()
+    found: dict[str, CaseEvent] = {}
+    for event in events:
+        if event.key not in known:
+            found.setdefault(event.key, event)
+    return list(found.values())
 
 
 async def _update_headers(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:

@@ -27,7 +27,7 @@ class Outcome:
     looked_at: datetime
     ended_at: datetime
     complete_through: datetime | None
-    error: ConnectorError | None
+    error: Exception | None
 
 
 async def mark_lost_runs(connection: AsyncConnection, source_id: int, *, now: datetime) -> None:
@@ -49,17 +49,28 @@ async def mark_source(
     connection: AsyncConnection, source: Row[tuple[Any, ...]], outcome: Outcome, *, is_pull: bool
 ) -> None:
     """What a run means for its source: health, next run, circuit."""
-    values = _after_error(source, outcome) if outcome.error else _after_success(source, outcome, is_pull=is_pull)
+    if outcome.error is not None:
+        values = _after_error(source, outcome, outcome.error, is_pull=is_pull)
+    else:
+        values = _after_success(source, outcome, is_pull=is_pull)
     await connection.execute(update(Source).where(Source.id == source.id).values(values))
 
 
-def say(error: ConnectorError) -> str:
-    """The error in words that tell an operator what to do next."""
+async def stop_source(connection: AsyncConnection, source: Row[tuple[Any, ...]], reason: str, *, now: datetime) -> None:
+    """A source that cannot even be asked, since what we hold of it no longer serves: it waits for an operator."""
+    values = {"failures": source.failures + 1, "last_error": reason, "last_error_at": now, "next_run_at": None}
+    await connection.execute(update(Source).where(Source.id == source.id).values(values))
+
+
+def say(error: Exception) -> str:
+    """The error in words that tell an operator what to do next; never what is in a record."""
     if isinstance(error, AccessDenied):
         return f"{error}. The source is stopped: give it a valid token, then pull it once by hand"
     if isinstance(error, UnexpectedPayload):
         return f"{error}. The source is stopped: its answers have another shape than the connector knows"
-    return str(error)
+    if isinstance(error, ConnectorError):
+        return str(error)
+    return f"the run ended by a fault of this program ({type(error).__name__}); its log says more"
 
 
 def _after_success(source: Row[tuple[Any, ...]], outcome: Outcome, *, is_pull: bool) -> dict[str, object]:
@@ -78,24 +89,25 @@ def _after_success(source: Row[tuple[Any, ...]], outcome: Outcome, *, is_pull: b
     return values
 
 
-def _after_error(source: Row[tuple[Any, ...]], outcome: Outcome) -> dict[str, object]:
-    error = outcome.error
-    assert error is not None
+def _after_error(
+    source: Row[tuple[Any, ...]], outcome: Outcome, error: Exception, *, is_pull: bool
+) -> dict[str, object]:
     failures = source.failures + 1
     values: dict[str, object] = {
         "failures": failures,
         "last_error": say(error),
         "last_error_at": outcome.ended_at,
-        "next_run_at": outcome.ended_at + _pause_after(source, error, failures),
     }
-    if isinstance(error, AccessDenied | UnexpectedPayload):
-        values["next_run_at"] = None
+    if not is_pull:
+        return values
+    must_stop = isinstance(error, AccessDenied | UnexpectedPayload)
+    values["next_run_at"] = None if must_stop else outcome.ended_at + _pause_after(source, error, failures)
     if failures >= FAILURES_TO_OPEN:
         values["open_until"] = values["next_run_at"]
     return values
 
 
-def _pause_after(source: Row[tuple[Any, ...]], error: ConnectorError, failures: int) -> timedelta:
+def _pause_after(source: Row[tuple[Any, ...]], error: Exception, failures: int) -> timedelta:
     every = timedelta(seconds=source.every_s or _DEFAULT_EVERY_S)
     if isinstance(error, RateLimited) and error.retry_after is not None:
         return max(every, error.retry_after)

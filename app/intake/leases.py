@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import or_, update
+from sqlalchemy import or_, true, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.complaint.errors import SourceBusy
@@ -33,15 +34,18 @@ class LostLease(SourceBusy):
     """The lease ran out and somebody else took it; nothing more may be written under it."""
 
 
-async def take(connection: AsyncConnection, source_id: int, name: str, *, owner: str, span: timedelta) -> Lease:
+async def take(
+    connection: AsyncConnection, source_id: int, name: str, *, owner: str, span: timedelta, only_due: bool = False
+) -> Lease:
     """The lease of the source, taken with one conditional update.
 
-    Raises: SourceBusy while somebody else holds it.
+    Raises: SourceBusy while somebody else holds it, and with `only_due` when its next run has moved on.
     """
     now = await database_now(connection)
+    is_due = Source.next_run_at <= now if only_due else true()
     number = await connection.scalar(
         update(Source)
-        .where(Source.id == source_id, or_(Source.lease_until.is_(None), Source.lease_until < now))
+        .where(Source.id == source_id, or_(Source.lease_until.is_(None), Source.lease_until < now), is_due)
         .values(lease_owner=owner, lease_until=now + span, lease_no=Source.lease_no + 1)
         .returning(Source.lease_no)
     )
@@ -90,5 +94,7 @@ async def heartbeat(engine: AsyncEngine, lease: Lease) -> AsyncIterator[None]:
 async def _beat(engine: AsyncEngine, lease: Lease) -> None:
     while True:
         await asyncio.sleep(lease.span.total_seconds() / 3)
-        async with writing(engine) as connection:
-            await hold(connection, lease)
+        # A beat that the database misses is no end: the next one comes, and no batch is stored without the lease.
+        with contextlib.suppress(OperationalError):
+            async with writing(engine) as connection:
+                await hold(connection, lease)

@@ -53,6 +53,7 @@ class HeldComplaint:
     is_private: bool
     is_anonymous: bool
     is_confidential: bool
+    unit_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ def judge(
     """
     if record is not None and record.content_hash == incoming.content_hash:
         return Judgement(Verdict.SKIP)
-    events = tuple(_entries(incoming, view, record))
+    is_unrouted = complaint is not None and complaint.unit_id is None
+    events = tuple(_entries(incoming, view, record, is_unrouted=is_unrouted))
     values = _values(incoming, view, complaint)
     if complaint is None:
         return Judgement(Verdict.CREATE, events, values)
@@ -109,13 +111,15 @@ def whole_second(at: datetime) -> datetime:
 # --- entries of the history -------------------------------------------------------------------------------------------
 
 
-def _entries(incoming: IncomingComplaint, view: SourceView, record: HeldRecord | None) -> Iterator[CaseEvent]:
+def _entries(
+    incoming: IncomingComplaint, view: SourceView, record: HeldRecord | None, *, is_unrouted: bool
+) -> Iterator[CaseEvent]:
     yield _entry(incoming, view, EventKind.REPORTED, "reported", incoming.reported_at)
     dated = [event for event in incoming.events if event.at <= view.looked_at + _CLOCK_SKEW]
     for event in dated:
         yield _dated(incoming, view, event)
     yield from _undated_status(incoming, view, record, dated)
-    yield from _assignments(incoming, view, record, dated)
+    yield from _assignments(incoming, view, record, dated, is_unrouted=is_unrouted)
 
 
 def _dated(incoming: IncomingComplaint, view: SourceView, event: SourceEvent) -> CaseEvent:
@@ -134,8 +138,8 @@ def _undated_status(
     word = incoming.source_status
     if word is None:
         return
-    told = [event for event in dated if event.kind is SourceEventKind.STATUS]
-    if told and fold_word(max(told, key=lambda event: event.at).label) == fold_word(word):
+    last = max((event for event in dated if event.kind is SourceEventKind.STATUS), key=_when, default=None)
+    if last is not None and fold_word(last.label) == fold_word(word):
         return
     if record is not None and record.source_status is not None and fold_word(record.source_status) == fold_word(word):
         return
@@ -145,15 +149,25 @@ def _undated_status(
         yield _entry(incoming, view, EventKind.STATUS, key, incoming.reported_at, status=status, word=word)
         return
     key = f"look:{_stamp(view.looked_at)}:{fold_word(word)}"
-    yield _observed(incoming, view, record, EventKind.STATUS, key, status=status, word=word)
+    after = last.at if last is not None else None
+    yield _observed(incoming, view, record, EventKind.STATUS, key, status=status, word=word, after=after)
 
 
 def _assignments(
-    incoming: IncomingComplaint, view: SourceView, record: HeldRecord | None, dated: list[SourceEvent]
+    incoming: IncomingComplaint,
+    view: SourceView,
+    record: HeldRecord | None,
+    dated: list[SourceEvent],
+    *,
+    is_unrouted: bool,
 ) -> Iterator[CaseEvent]:
-    """Who held the complaint: the trail that the source dates, then the unit it names now."""
+    """Who held the complaint: the trail that the source dates, then the unit it names now.
+
+    A unit that the source named before says nothing new, unless nobody has the complaint: then its village, or a label
+    that has come to be known since, routes it at last.
+    """
     holder, handed_over_at = None, None
-    for event in sorted(dated, key=lambda each: each.at):
+    for event in sorted(dated, key=_when):
         if event.kind is not SourceEventKind.STATUS:
             continue
         unit_id = view.directory.unit(event.unit_label)
@@ -166,7 +180,11 @@ def _assignments(
     unit_id = _routed(incoming, view, incoming.unit_label, incoming.source_status)
     if unit_id is None or unit_id == holder:
         return
-    if record is not None and unit_id == _routed(incoming, view, record.unit_label, record.source_status):
+    if (
+        record is not None
+        and not is_unrouted
+        and unit_id == _routed(incoming, view, record.unit_label, record.source_status)
+    ):
         return
     since = _looked_since(incoming, view, record)
     if handed_over_at is not None and (record is None or handed_over_at > since):
@@ -197,19 +215,23 @@ def _observed(
     status: Status | None = None,
     word: str | None = None,
     unit_id: int | None = None,
+    after: datetime | None = None,
 ) -> CaseEvent:
-    """An entry that the source does not date: it lies between our last look and this one."""
+    """An entry that the source does not date: it lies between our last look, or what it dates last, and this one."""
+    since, at = _looked_since(incoming, view, record), view.looked_at
+    if after is not None:
+        since, at = max(since, whole_second(after)), max(at, after)
     return _entry(
         incoming,
         view,
         kind,
         key,
-        view.looked_at,
+        at,
         status=status,
         word=word,
         unit_id=unit_id,
         timing=Timing.OBSERVED if record is not None else Timing.UNKNOWN,
-        earliest_at=_looked_since(incoming, view, record),
+        earliest_at=since,
     )
 
 
@@ -257,6 +279,10 @@ def _key(text: str) -> str:
     if len(text) <= _KEY_LENGTH:
         return text
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _when(event: SourceEvent) -> datetime:
+    return event.at
 
 
 def _stamp(at: datetime) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -13,12 +14,12 @@ from app.complaint.words import fold_label, fold_word
 from app.db.changes import RULES, count_up, reserve_ids, upsert
 from app.db.tables.sources import CategoryAlias, StatusWord
 from app.db.tables.units import Unit, UnitAlias, UnitAncestor
-from app.intake.routing import Directory, Village
+from app.intake.routing import LABEL_LENGTH, Directory, Village
 from connectors.contract import SourceTraits
 
 LABEL = "label"
 VILLAGE = "village"
-_ALIAS_LENGTH = 200
+_CODE_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ async def add_missing_units(
     """Whether units had to be made for labels that a source with a root of its own brings."""
     if traits.unit_root is None:
         return False
-    missing = {fold_label(label): label for label in labels if label and directory.unit(label) is None}
+    missing = {fold_label(label)[:LABEL_LENGTH]: label for label in labels if label and directory.unit(label) is None}
     missing.pop("", None)
     if not missing:
         return False
@@ -76,13 +77,12 @@ async def add_missing_units(
     ids = await reserve_ids(connection, _unit, len(missing))
     root_code = traits.unit_root[0]
     units = [
-        _row(unit_id, f"{root_code}-{folded[:60]}", label, "agency", root_id)
+        _row(unit_id, f"{root_code}-{_short(folded)}", label, "agency", root_id)
         for unit_id, (folded, label) in zip(ids, missing.items(), strict=True)
     ]
     await connection.execute(insert(_unit), units)
     aliases = [
-        {"kind": root_code, "label": folded[:_ALIAS_LENGTH], "unit_id": unit_id}
-        for unit_id, folded in zip(ids, missing, strict=True)
+        {"kind": root_code, "label": folded, "unit_id": unit_id} for unit_id, folded in zip(ids, missing, strict=True)
     ]
     await upsert(connection, _alias, aliases, key=("kind", "label"))
     ancestors = [{"unit_id": unit_id, "ancestor_id": unit_id, "depth": 0} for unit_id in ids]
@@ -90,6 +90,14 @@ async def add_missing_units(
     await connection.execute(insert(_ancestor), ancestors)
     await count_up(connection, RULES)
     return True
+
+
+def _short(folded: str) -> str:
+    """A label as the end of a unit's code; one that is too long ends in its hash, so that two never meet."""
+    if len(folded) <= _CODE_LENGTH:
+        return folded
+    digest = hashlib.sha256(folded.encode()).hexdigest()[:8]
+    return f"{folded[: _CODE_LENGTH - 9]}-{digest}"
 
 
 async def _root(connection: AsyncConnection, root: tuple[str, str]) -> int:

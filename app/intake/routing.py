@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from app.complaint.lifecycle import Status
 from app.complaint.words import fold_label
 
+LABEL_LENGTH = 200
+"""The characters of a folded label that count."""
+
 _FRESH = frozenset({Status.RECEIVED, Status.UNKNOWN})
 
 
@@ -28,7 +31,7 @@ class Directory:
 
     def unit(self, label: str | None) -> int | None:
         """The unit that a label means, None for one that means none (`KELURAHAN` alone, an unknown agency)."""
-        return self.labels.get(fold_label(label)) if label else None
+        return self.labels.get(fold_label(label)[:LABEL_LENGTH]) if label else None
 
     def village(self, name: str | None) -> Village | None:
         """The village of that name, with or without its level before it; names are unique inside Jakarta."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, insert, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db.changes import reserve_ids
@@ -28,14 +29,20 @@ from connectors.contract import (
     Batch,
     Client,
     Connector,
-    ConnectorError,
     Detailing,
     IncomingComplaint,
     Reject,
+    SourceUnavailable,
     Window,
+    hash_raw,
 )
 
 _MAX_ID = 200
+_ATTEMPTS = 3
+_MISSING_DETAILS = 3
+_NO_DETAIL = "the detail could not be read; it is asked for again"
+
+Batches = AsyncIterator[Batch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +69,7 @@ class Report:
 
     def to_json(self) -> dict[str, object]:
         """The report as the command line prints it."""
-        through = None
-        if self.complete_through is not None:
-            through = self.complete_through.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        through = self.complete_through and self.complete_through.astimezone(UTC).isoformat()
         return {
             "run": self.run_id,
             "source": self.source,
@@ -73,22 +78,26 @@ class Report:
         }
 
 
-async def pull(intake: Intake, name: str, connector: Connector, client: Client) -> Report:
+async def pull(intake: Intake, name: str, connector: Connector, client: Client, *, only_due: bool = False) -> Report:
     """One pull of the source `name`, now; what was stored before an error stays stored and counted.
 
-    Raises: NotFound, SourceBusy, and the connector's own errors after they are on record.
+    `only_due`: another worker may have pulled it since we looked, then there is nothing left to do.
+    Raises: NotFound, SourceBusy, and whatever went wrong after it is on record.
     """
     looked_at = intake.now()
+
+    def batches(source: Row[Any]) -> Batches:
+        since = datetime.combine(source.since_on, time(), intake.zone) if source.since_on else None
+        return connector.pull(client, source.cursor, Window(until=looked_at, since=since))
+
     async with reading(intake.engine) as connection:
         source = await read_source(connection, name)
-    since = datetime.combine(source.since_on, time(), intake.zone) if source.since_on else None
-    batches = connector.pull(client, source.cursor, Window(until=looked_at, since=since))
     run = Run(intake, source, connector, client, looked_at, kind=RunKind.PULL)
-    return await run.go(batches)
+    return await run.go(batches, only_due=only_due)
 
 
 async def import_batches(
-    intake: Intake, name: str, connector: Connector, batches: AsyncIterator[Batch], *, is_history: bool = False
+    intake: Intake, name: str, connector: Connector, batches: Batches, *, is_history: bool = False
 ) -> Report:
     """Store the batches of a file under the source `name`; the same accounting as a pull.
 
@@ -97,7 +106,7 @@ async def import_batches(
     async with reading(intake.engine) as connection:
         source = await read_source(connection, name)
     run = Run(intake, source, connector, None, intake.now(), kind=RunKind.IMPORT, is_history=is_history)
-    return await run.go(batches)
+    return await run.go(lambda _: batches)
 
 
 class Run:
@@ -106,7 +115,7 @@ class Run:
     def __init__(
         self,
         intake: Intake,
-        source: Row[tuple[object, ...]],
+        source: Row[Any],
         connector: Connector,
         client: Client | None,
         looked_at: datetime,
@@ -124,26 +133,32 @@ class Run:
         self.tally = Tally()
         self.complete_through: datetime | None = None
         self.run_id = 0
+        self.missing_details = 0
 
-    async def go(self, batches: AsyncIterator[Batch]) -> Report:
+    async def go(self, batches: Callable[[Row[Any]], Batches], *, only_due: bool = False) -> Report:
         """Take the lease, store every batch, put the outcome on record."""
-        lease = await self._begin()
+        lease = await self._begin(only_due=only_due)
         async with leases.heartbeat(self.intake.engine, lease):
             try:
-                async for batch in batches:
+                async for batch in batches(self.source):
                     await self._store(lease, await self._with_details(batch))
-            except ConnectorError as error:
+            except leases.LostLease:
+                raise
+            except Exception as error:
+                # One run: whatever went wrong is on record with its source, and the next run goes on.
                 await self._end(lease, RunState.FAILED, error)
                 raise
         await self._end(lease, RunState.DONE, None)
         return Report(self.run_id, str(self.source.name), self.tally, self.complete_through)
 
-    async def _begin(self) -> leases.Lease:
-        intake = self.intake
+    async def _begin(self, *, only_due: bool) -> leases.Lease:
+        """The lease, and the source as it stands under it: another run may have ended since we looked."""
+        intake, name = self.intake, str(self.source.name)
         async with writing(intake.engine) as connection:
             lease = await leases.take(
-                connection, self.source.id, self.source.name, owner=intake.owner, span=intake.lease_span
+                connection, self.source.id, name, owner=intake.owner, span=intake.lease_span, only_due=only_due
             )
+            self.source = await read_source(connection, name)
             await health.mark_lost_runs(connection, self.source.id, now=self.looked_at)
             (self.run_id,) = await reserve_ids(connection, SourceRun.__table__, 1)  # type: ignore[arg-type]
             await connection.execute(insert(SourceRun).values(self._run_row()))
@@ -167,17 +182,39 @@ class Run:
         async with reading(self.intake.engine) as connection:
             held = await held_hashes(connection, self.source.id, [each.external_id for each in batch.complaints])
         completed = [
-            each if held.get(each.external_id) == each.content_hash else await self.connector.detail(self.client, each)
+            each
+            if held.get(each.external_id) == each.content_hash
+            else await self._with_detail(self.connector, self.client, each)
             for each in batch.complaints
         ]
         return replace(batch, complaints=tuple(completed))
 
-    async def _store(self, lease: leases.Lease, batch: Batch) -> None:
-        """Store one batch; two sources may bring one ticket at once, then the loser's batch is redone."""
+    async def _with_detail(self, connector: Detailing, client: Client, each: IncomingComplaint) -> IncomingComplaint:
+        """The complaint with its detail; without one, under another hash, so that the next run asks again.
+
+        One record whose detail fails does not hold up the rest; a few of them are an outage.
+        """
         try:
-            tally = await self._store_once(lease, batch)
-        except IntegrityError:
-            tally = await self._store_once(lease, batch)
+            return await connector.detail(client, each)
+        except SourceUnavailable:
+            self.missing_details += 1
+            if self.missing_details > _MISSING_DETAILS:
+                raise
+        without = hash_raw({"without detail": each.content_hash})
+        return replace(each, content_hash=without, notices=(*each.notices, _NO_DETAIL))
+
+    async def _store(self, lease: leases.Lease, batch: Batch) -> None:
+        """Store one batch; two sources may bring one ticket at once, then the loser's batch is redone.
+
+        The loser meets a row that was not there before, or, where each waits for the other, is told to step back.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                tally = await self._store_once(lease, batch)
+                break
+            except (IntegrityError, OperationalError):
+                if attempt == _ATTEMPTS:
+                    raise
         self.tally.add(tally)
         self.complete_through = batch.complete_through or self.complete_through
 
@@ -227,7 +264,7 @@ class Run:
         if self.kind is RunKind.PULL and batch.cursor is not None:
             await connection.execute(update(Source).where(Source.id == self.source.id).values(cursor=batch.cursor))
 
-    async def _end(self, lease: leases.Lease, state: RunState, error: ConnectorError | None) -> None:
+    async def _end(self, lease: leases.Lease, state: RunState, error: Exception | None) -> None:
         async with writing(self.intake.engine) as connection:
             await leases.hold(connection, lease)
             outcome = health.Outcome(self.looked_at, self.intake.now(), self.complete_through, error)

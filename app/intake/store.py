@@ -92,7 +92,7 @@ async def _store_round(connection: AsyncConnection, incoming: Sequence[IncomingC
     if not fresh:
         return written.tally
     by_code = await _ids_by_code(connection, fresh) if storing.carries_ticket_codes else {}
-    owners = [_owner(each, records, by_code) for each in fresh]
+    fresh, owners, later = _one_for_each(fresh, [_owner(each, records, by_code) for each in fresh])
     await lock_all(connection, sorted({owner for owner in owners if owner is not None}))
     complaints = await _held_complaints(connection, [owner for owner in owners if owner is not None])
     new_ids = iter(await reserve_ids(connection, _complaint, owners.count(None)))
@@ -102,7 +102,23 @@ async def _store_round(connection: AsyncConnection, incoming: Sequence[IncomingC
         _take(written, each, judgement, complaint_id, records.get(each.external_id), storing)
     await advance(connection, written.changes, storing.rules, now=view.looked_at)
     await _write_records(connection, written)
+    if later:
+        written.tally.add(await _store_round(connection, later, storing))
     return written.tally
+
+
+def _one_for_each(
+    incoming: Sequence[IncomingComplaint], owners: Sequence[int | None]
+) -> tuple[list[IncomingComplaint], list[int | None], list[IncomingComplaint]]:
+    """The records that can be stored at once with their complaints, and those that must see them stored first."""
+    now, held, later = list[IncomingComplaint](), list[int | None](), list[IncomingComplaint]()
+    for each, owner in zip(incoming, owners, strict=True):
+        if owner is not None and owner in held:
+            later.append(each)
+        else:
+            now.append(each)
+            held.append(owner)
+    return now, held, later
 
 
 def _is_same(incoming: IncomingComplaint, records: Mapping[str, HeldRecord]) -> bool:
@@ -210,6 +226,7 @@ async def _held_complaints(connection: AsyncConnection, ids: Sequence[int]) -> d
         Complaint.is_private,
         Complaint.is_anonymous,
         Complaint.is_confidential,
+        Complaint.unit_id,
     )
     found: dict[int, HeldComplaint] = {}
     for chunk in _chunks(ids):

@@ -328,9 +328,10 @@ def test_a_dated_word_outside_the_span_does_not_overrule_a_look(said_at):
     assert case.effects[observed.key] is Effect.APPLIED
 
 
-def test_a_dated_word_that_nobody_can_read_overrules_nothing():
+@pytest.mark.parametrize("said", ["unknown", "received"])
+def test_a_dated_word_that_says_nothing_overrules_nothing(said):
     observed = look("12 09:00", "12 12:00", "in_progress")
-    case = fold(*HELD, observed, word("12 11:00", "unknown", JAKI))
+    case = fold(*HELD, observed, word("12 11:00", said, JAKI))
     assert (case.status, case.effects[observed.key]) == (Status.IN_PROGRESS, Effect.APPLIED)
 
 
