@@ -166,25 +166,17 @@ def _assignments(
     A unit that the source named before says nothing new, unless nobody has the complaint: then its village, or a label
     that has come to be known since, routes it at last.
     """
-    holder, handed_over_at = None, None
-    for event in sorted(dated, key=_when):
-        if event.kind is not SourceEventKind.STATUS:
-            continue
-        unit_id = view.directory.unit(event.unit_label)
-        if unit_id is not None and unit_id != holder:
-            yield _assigned(incoming, view, unit_id, handed_over_at or event.at)
-            holder, handed_over_at = unit_id, None
-        elif view.status(event.label) in _HANDOVER:
-            # The unit named beside a hand-over is either who gave it away or who got it; here it is the former.
-            handed_over_at = event.at
+    trail, handed_over_at = _trail(view, dated)
+    for held_by, since in trail:
+        yield _assigned(incoming, view, held_by, since)
+    holder = trail[-1][0] if trail else None
     unit_id = _routed(incoming, view, incoming.unit_label, incoming.source_status)
     if unit_id is None or unit_id == holder:
         return
-    if (
-        record is not None
-        and not is_unrouted
-        and unit_id == _routed(incoming, view, record.unit_label, record.source_status)
-    ):
+    was = None
+    if record is not None and not is_unrouted:
+        was = _routed(incoming, view, record.unit_label, record.source_status)
+    if unit_id == was:
         return
     since = _looked_since(incoming, view, record)
     if handed_over_at is not None and (record is None or handed_over_at > since):
@@ -194,6 +186,24 @@ def _assignments(
     else:
         key = f"look:{_stamp(view.looked_at)}:unit:{unit_id}"
         yield _observed(incoming, view, record, EventKind.ASSIGNED, key, unit_id=unit_id)
+
+
+def _trail(view: SourceView, dated: list[SourceEvent]) -> tuple[list[tuple[int, datetime]], datetime | None]:
+    """Each unit that the source's own history names with when it got the complaint, and when the last of them gave it
+    away to somebody whom the history does not name yet."""
+    trail: list[tuple[int, datetime]] = []
+    handed_over_at = None
+    for event in sorted(dated, key=_when):
+        if event.kind is not SourceEventKind.STATUS:
+            continue
+        unit_id = view.directory.unit(event.unit_label)
+        if unit_id is not None and (not trail or unit_id != trail[-1][0]):
+            trail.append((unit_id, handed_over_at or event.at))
+            handed_over_at = None
+        elif view.status(event.label) in _HANDOVER:
+            # The unit named beside a hand-over is either who gave it away or who got it; here it is the former.
+            handed_over_at = event.at
+    return trail, handed_over_at
 
 
 def _routed(incoming: IncomingComplaint, view: SourceView, label: str | None, word: str | None) -> int | None:
