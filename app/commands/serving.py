@@ -58,6 +58,7 @@ def make_server(settings: Settings, *, host: str, port: int) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         proxy_headers=True,
+        server_header=False,
         timeout_graceful_shutdown=10,
     )
     return uvicorn.Server(config)
