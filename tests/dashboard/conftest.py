@@ -1,0 +1,27 @@
+"""The city behind the application's door, seen as its visitors see it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.api.door import Door, opened, settings_for
+from tests.units.city import NOW, City
+
+
+@pytest.fixture
+async def door(database_url: str) -> AsyncIterator[Door]:
+    """The application, its clock at the instant the city is made for."""
+    async with opened(settings_for(database_url, rate_limit="off")) as door:
+        door.clock.now = NOW
+        yield door
+
+
+@pytest.fixture
+async def city(door: Door) -> City:
+    """The city with its complaints."""
+    built = City(door.house.engine)
+    await built.build()
+    await built.fill(90)
+    return built
