@@ -1,0 +1,1 @@
+"""Benchmarks: each prints its figures beside the raw limit of the same machine (docs/performance.md)."""

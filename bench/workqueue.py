@@ -1,0 +1,130 @@
+"""What a page of the queue costs beside the same SQL and bytes without us: `python -m bench.workqueue`.
+
+The service runs as `tanggap serve`; the raw limit is a bare framework's answer that runs the same statements through
+the bare driver. Both are asked in turns by one client over one connection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import pickle
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from app.clock import utc_now
+from app.settings import Settings
+from bench.bare import Known
+from bench.databases import Databases, add_url_option, open_databases, plain_dsn
+from bench.figures import Figure, Goal, percentile, show_table
+from bench.generator import fill
+from bench.machine import show_machine
+from bench.past import Past
+from bench.questions import Question, asking
+from bench.serving import Caller, serving
+
+_SECRET = "a benchmark has nothing to hide from anybody"
+_WARM_UP = 30
+_PAGE_GOAL = Goal.within(2)
+_TAIL_GOAL = Goal.within(3)
+_GROWTH_GOAL = Goal.within(1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The seconds of each answer, ours and the bare one."""
+
+    ours: Sequence[float]
+    bare: Sequence[float]
+
+
+def main() -> None:
+    """Take every figure twice for each size and print both takes; with several sizes, how the figures grow."""
+    parser = argparse.ArgumentParser(prog="python -m bench.workqueue", description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[100_000], help="complaints, one or more sizes (100000)")
+    parser.add_argument("--requests", type=int, default=200, help="requests for each figure (200)")
+    add_url_option(parser)
+    options = parser.parse_args()
+    show_machine("Queue")
+    medians: dict[int, Mapping[str, float]] = {}
+    with open_databases(options.url) as databases:
+        for rows in options.rows:
+            medians[rows] = _measure(databases, rows, options.requests)
+    sizes = sorted(medians)
+    for smaller, larger in pairwise(sizes):
+        show_table(f"growth: p50 at {larger:,} / at {smaller:,}", _growth(medians[smaller], medians[larger]))
+
+
+def _measure(databases: Databases, rows: int, requests: int) -> dict[str, float]:
+    """The medians of ours by question, the better of two takes."""
+    best: dict[str, float] = {}
+    with databases.fresh() as url, tempfile.TemporaryDirectory() as name:
+        filled = fill(url, Past(rows, utc_now().replace(microsecond=0)))
+        print(f"sizes:    {filled}\n          {requests} requests a figure after {_WARM_UP} to warm up")
+        questions, known = asyncio.run(_prepare(url))
+        for question, answer in zip(questions, known, strict=True):
+            print(f"          {question.what}: {len(answer.body):,} bytes, {len(answer.said)} statements")
+        with _both(url, known, Path(name)) as callers:
+            for take in (1, 2):
+                times = {each.what: _race(callers, place, each, requests) for place, each in enumerate(questions)}
+                show_table(f"take {take} at {rows:,} complaints", _figures(times))
+                medians = {what: percentile(each.ours, 0.5) for what, each in times.items()}
+                best = {what: min(median, best.get(what, median)) for what, median in medians.items()}
+    return best
+
+
+async def _prepare(url: str) -> tuple[list[Question], list[Known]]:
+    async with asking(_settings(url)) as app:
+        questions = await app.questions()
+        return questions, [await app.known(question) for question in questions]
+
+
+def _settings(url: str) -> Settings:
+    given = {"database_url": url, "secret_key": _SECRET, "rate_limit": "off"}
+    return Settings(_env_file=None, **given)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _both(url: str, known: Sequence[Known], folder: Path) -> Iterator[tuple[Caller, Caller]]:
+    """Callers of the service and of the bare one."""
+    file = folder / "known.pickle"
+    file.write_bytes(pickle.dumps((plain_dsn(url), known)))
+    environment = {"TANGGAP_DATABASE_URL": url, "TANGGAP_SECRET_KEY": _SECRET, "TANGGAP_RATE_LIMIT": "off"}
+    with (
+        serving(["-m", "app.cli", "serve", "--port"], folder, environment) as ours,
+        serving(["-m", "bench.bare", file], folder) as bare,
+    ):
+        yield ours, bare
+
+
+def _race(callers: tuple[Caller, Caller], place: int, question: Question, requests: int) -> Times:
+    ours, bare = callers
+    taken: tuple[list[float], list[float]] = ([], [])
+    for number in range(-_WARM_UP, requests):
+        seconds = ours.get(question.path, question.headers)[0], bare.get(f"/{place}", {})[0]
+        if number >= 0:
+            for held, each in zip(taken, seconds, strict=True):
+                held.append(each)
+    return Times(*taken)
+
+
+def _figures(times: Mapping[str, Times]) -> Iterator[Figure]:
+    for what, each in times.items():
+        median = percentile(each.ours, 0.5)
+        yield Figure(f"{what}, p50", median, percentile(each.bare, 0.5), _PAGE_GOAL)
+        yield Figure("  p99", percentile(each.ours, 0.99), percentile(each.bare, 0.99))
+        yield Figure("  p99 / our p50", percentile(each.ours, 0.99), median, _TAIL_GOAL)
+
+
+def _growth(smaller: Mapping[str, float], larger: Mapping[str, float]) -> Iterator[Figure]:
+    for what, seconds in larger.items():
+        if what in smaller:
+            yield Figure(what, seconds, smaller[what], _GROWTH_GOAL)
+
+
+if __name__ == "__main__":
+    main()
