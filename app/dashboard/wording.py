@@ -13,7 +13,7 @@ from babel.numbers import format_decimal
 from babel.units import format_unit
 
 from app.alerts.catalogue import CLOCKS
-from app.dashboard.words import WORDS
+from app.dashboard.catalogue import WORDS
 from app.sla.scorecard import AGE_LIMITS, Scorecard
 from app.units.figures import percent
 

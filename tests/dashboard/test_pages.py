@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, insert, update
 
-from app.dashboard.words import LANGUAGES, WORDS
+from app.dashboard.catalogue import LANGUAGES, WORDS
 from app.db.session import writing
 from app.units.directory import read_directory
 from tests.api.door import Door
@@ -138,6 +138,15 @@ async def test_the_newest_alerts_are_told(city: City, mayor: Visitor) -> None:
     text = " ".join((await mayor.get("/")).text.split())
     assert '<span class="tag tag-breach">Lewat tenggat</span> <b class="code">JK00000001</b>' in text
     assert "Tanggapan pertama · Sudin" in text
+
+
+async def test_the_link_of_an_alert_leads_to_its_complaint(mayor: Visitor) -> None:
+    answer = await mayor.get("/complaints/JK00000001")
+    shown = await mayor.get(answer.headers["location"])
+    assert (answer.status_code, shown.json()["ticket_code"]) == (303, "JK00000001")
+    mayor.door.client.cookies.clear()
+    stranger = await mayor.get("/complaints/JK00000001")
+    assert stranger.headers["location"] == "/sign-in?next=/complaints/JK00000001"
 
 
 async def test_the_live_part_is_the_page_itself_and_not_sent_twice(mayor: Visitor) -> None:
