@@ -147,6 +147,27 @@ def settle(case: Case, facts: CaseFacts, rules: Rulebook, held: Mapping[RowKey, 
     return list(rows.values())
 
 
+def counted(
+    cycle: Cycle,
+    facts: CaseFacts,
+    rules: Rulebook,
+    *,
+    policy_version_id: int | None,
+    calendar_version_id: int | None,
+    left_s: int | None,
+) -> tuple[list[ClockEvent], Terms]:
+    """The events of a cycle that these versions count, and the terms they judge it by.
+
+    `left_s` is what the former cycle had left, for one that goes on with it.
+    """
+    version = rules.policy_by_id[policy_version_id] if policy_version_id is not None else None
+    calendar = rules.calendar_by_id[calendar_version_id] if calendar_version_id is not None else rules.always
+    honoured = version.honours if version else MEASURED_HONOURS.get(cycle.clock, frozenset())
+    # A resume without its pause is ignored.
+    events = [event for event in cycle.events if event.reason is None or event.reason in honoured]
+    return events, _terms(cycle, facts, version, calendar, left_s)
+
+
 def headline(rows: Iterable[ClockRow]) -> tuple[str, datetime] | None:
     """The clock that is due first among those that have not stopped, and when."""
     due = [(row.due_at, row.clock) for row in rows if row.due_at is not None and row.state not in CLOSED_STATES]
@@ -186,11 +207,6 @@ class _Judge:
     @property
     def family(self) -> str:
         return self.version.family if self.version else MEASURED
-
-    def honours(self, event: ClockEvent, clock: str) -> bool:
-        """Whether an event counts: a pause only where its reason is honoured. A resume without pause is ignored."""
-        honoured = self.version.honours if self.version else MEASURED_HONOURS.get(clock, frozenset())
-        return event.reason is None or event.reason in honoured
 
 
 def _judges(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook, held: Mapping[RowKey, Held]) -> list[_Judge]:
@@ -232,13 +248,19 @@ def _chosen(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook) -> tupl
 
 def _row(cycle: Cycle, judge: _Judge, facts: CaseFacts, rules: Rulebook, former: ClockRow | None) -> ClockRow:
     version = judge.version
-    calendar = rules.calendar_by_id[judge.calendar_id] if judge.calendar_id is not None else rules.always
-    events = [event for event in cycle.events if judge.honours(event, cycle.clock)]
-    outcome = fold(events, _terms(cycle, facts, version, calendar, former), as_of=max(event.at for event in events))
+    events, terms = counted(
+        cycle,
+        facts,
+        rules,
+        policy_version_id=version.id if version else None,
+        calendar_version_id=judge.calendar_id,
+        left_s=former.remaining_s if former else None,
+    )
+    outcome = fold(events, terms, as_of=max(event.at for event in events))
     assert outcome.started_at is not None
     step = None
     if version is not None and not facts.is_history:
-        counting = counting_calendar(version.target, calendar)
+        counting = counting_calendar(version.target, terms.calendar)
         step = upcoming_step(Stored.of(outcome), counting, version, judge.raised_step)
     return ClockRow(
         clock=cycle.clock,
@@ -270,13 +292,11 @@ def _row(cycle: Cycle, judge: _Judge, facts: CaseFacts, rules: Rulebook, former:
 
 
 def _terms(
-    cycle: Cycle, facts: CaseFacts, version: PolicyVersion | None, calendar: CompiledCalendar, former: ClockRow | None
+    cycle: Cycle, facts: CaseFacts, version: PolicyVersion | None, calendar: CompiledCalendar, left_s: int | None
 ) -> Terms:
     if version is None:
         return Terms(target=None, calendar=calendar)
-    carried = None
-    if cycle.carries and former is not None and former.remaining_s is not None:
-        carried = max(0, former.remaining_s)
+    carried = max(0, left_s) if cycle.carries and left_s is not None else None
     cap = timedelta(seconds=version.extension_cap_s) if version.extension_cap_s is not None else None
     return Terms(
         target=Target(version.target.unit, version.target.amount),

@@ -38,6 +38,14 @@ class PauseFacts:
     actor_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A span in which nobody owed the citizen anything; open-ended while the complaint stays closed."""
+
+    closed_at: datetime
+    reopened_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """What the history of one complaint amounts to.
@@ -59,6 +67,7 @@ class Case:
     cycles: tuple[Cycle, ...]
     stints: tuple[StintFacts, ...]
     pauses: tuple[PauseFacts, ...]
+    closures: tuple[Closure, ...]
     effects: dict[str, Effect]
 
     @property
@@ -123,6 +132,7 @@ class _Walk:
     reopen_count: int = 0
     stints: list[StintFacts] = field(default_factory=list)
     pauses: list[PauseFacts] = field(default_factory=list)
+    closures: list[Closure] = field(default_factory=list)
     effects: dict[str, Effect] = field(default_factory=dict)
     book: CycleBook = field(default_factory=CycleBook)
 
@@ -161,6 +171,7 @@ class _Walk:
             cycles=self.book.all(),
             stints=tuple(self.stints),
             pauses=tuple(self.pauses),
+            closures=tuple(self.closures),
             effects=self.effects,
         )
 
@@ -297,6 +308,8 @@ class _Walk:
 
     def _close(self, status: Status, at: datetime, event: CaseEvent) -> None:
         self.closed_at = at
+        if not self.closures or self.closures[-1].reopened_at is not None:
+            self.closures.append(Closure(at))
         self.closed_by_source = event.kind is EventKind.STATUS
         if status not in CANCELLED:
             self.book.stop_all(at, event)
@@ -314,6 +327,9 @@ class _Walk:
             self.book.void_stop("resolve", at)
         self.reopen_count += not is_overruled
         self.closed_at = None
+        closure = self.closures.pop()
+        if not is_overruled:
+            self.closures.append(Closure(closure.closed_at, at))
         if self.unit_id is not None:
             self.is_accepted = False
             self.stints.append(StintFacts(self.unit_id, at))

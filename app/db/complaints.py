@@ -107,7 +107,7 @@ class Refolded:
 def refold(complaint_id: int, stored: Stored, rules: Rulebook) -> Refolded:
     """What the stored history gives, to compare with what is stored."""
     case = fold_case(stored.events)
-    rows = settle(case, _facts(stored.header), rules, stored.held)
+    rows = settle(case, facts_of(stored.header), rules, stored.held)
     header = _header_values(case, rows)
     spans = _span_rows(complaint_id, case)
     spans["slot"] = sorted(
@@ -132,7 +132,7 @@ class _Work:
         was = (header.get("is_open", False), header.get("unit_id"), header.get("queue_at"))
         header.update(change.values)
         case = fold_case([*(stored.events if stored else ()), *added])
-        rows = settle(case, _facts(header), self.rules, stored.held if stored else {})
+        rows = settle(case, facts_of(header), self.rules, stored.held if stored else {})
         version = int(header.get("version", 0)) + change.bumps
         values = {**change.values, **_header_values(case, rows), "version": version, "change_no": self.change_no}
         if change.bumps:
@@ -243,7 +243,8 @@ def _span_rows(complaint_id: int, case: Case) -> dict[str, list[dict[str, Any]]]
     }
 
 
-def _facts(header: Mapping[str, Any]) -> CaseFacts:
+def facts_of(header: Mapping[str, Any]) -> CaseFacts:
+    """What policies match on, from a complaint's header."""
     families = header.get("policy_families")
     return CaseFacts(
         connectors=tuple(header["connectors"]),
