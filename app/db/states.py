@@ -1,4 +1,4 @@
-"""Closed sets of states that only rows have: of rejects, runs, alerts and deliveries."""
+"""Closed sets of states that only rows have: of rejects, runs, alerts, deliveries, proposals and recalculations."""
 
 from __future__ import annotations
 
@@ -47,3 +47,30 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     DEAD = "dead"
     WITHDRAWN = "withdrawn"
+
+
+class RuleKind(StrEnum):
+    """What a proposal changes."""
+
+    CALENDAR = "calendar"
+    POLICY = "policy"
+
+
+class ProposalState(StrEnum):
+    """Where a proposal stands; `approved` waits for the worker that moves the clocks, `applying` has one."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    REFUSED = "refused"
+    REVERTED = "reverted"
+
+
+class RecalculationState(StrEnum):
+    """Where a recalculation stands; `replaced` is one that a revert made pointless."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    REPLACED = "replaced"

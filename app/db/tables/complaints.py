@@ -137,7 +137,10 @@ class ComplaintEvent(Schema):
 
 
 class SlaClock(Schema):
-    """One cycle of one clock under one policy (family '' = measured without a target)."""
+    """One cycle of one clock under one policy (family '' = measured without a target).
+
+    `exception_unit_id` is the unit whose exceptions to the calendar it counts on.
+    """
 
     __tablename__ = "sla_clock"
     id: Mapped[Id]
@@ -148,6 +151,7 @@ class SlaClock(Schema):
     unit_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("unit.id"))
     policy_version_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("policy_version.id"))
     calendar_version_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("calendar_version.id"))
+    exception_unit_id: Mapped[int | None] = mapped_column(BigId)
     state: Mapped[State]
     target_unit: Mapped[TargetUnit | None]
     target_amount: Mapped[int | None]

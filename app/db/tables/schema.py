@@ -12,7 +12,16 @@ from app.complaint.events import Effect, EventKind, Timing
 from app.complaint.lifecycle import Move, Status
 from app.complaint.roles import Role
 from app.db.column_types import BigId, Json, UtcDateTime, by_value
-from app.db.states import AlertState, DeliveryState, RejectState, RunKind, RunState
+from app.db.states import (
+    AlertState,
+    DeliveryState,
+    ProposalState,
+    RecalculationState,
+    RejectState,
+    RuleKind,
+    RunKind,
+    RunState,
+)
 from app.sla.clock import State, TargetUnit
 
 Id = Annotated[int, mapped_column(BigId, primary_key=True)]
@@ -54,4 +63,7 @@ class Schema(DeclarativeBase):
         RejectState: by_value(RejectState, "state"),
         RunKind: by_value(RunKind, "kind"),
         RunState: by_value(RunState, "state"),
+        RuleKind: by_value(RuleKind, "kind"),
+        ProposalState: by_value(ProposalState, "state"),
+        RecalculationState: by_value(RecalculationState, "state"),
     }
