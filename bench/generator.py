@@ -37,9 +37,6 @@ TABLES = ("complaint", "complaint_event", "sla_clock", "stint", "pause", "queue_
 """What is filled, parents first."""
 _SHARE = 2_000
 _WRITTEN = 500
-_NUMBERED = ("complaint_event", "sla_clock", "source_record")
-"""Tables whose ids the database hands out."""
-
 _held: list[tuple[Historian, psycopg.Connection[Any]]] = []
 """What each process of the pool holds from its start to its end."""
 
@@ -140,9 +137,10 @@ def _copy_batch(
 
 
 def _copy(connection: psycopg.Connection[Any], table: Table, rows: Sequence[Row]) -> None:
-    columns = [column for column in table.c if column.name != "id" or table.name not in _NUMBERED]
-    names = [column.name for column in columns]
-    documents = [place for place, column in enumerate(columns) if isinstance(column.type, JSON)]
+    if not rows:
+        return
+    names = list(rows[0])
+    documents = [place for place, name in enumerate(names) if isinstance(table.c[name].type, JSON)]
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, names))
     )
