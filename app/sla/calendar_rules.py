@@ -1,11 +1,12 @@
-"""What a calendar version says: a base week, dated periods and single days, read strictly from its JSON shape."""
+"""What a calendar version says: a base week, dated periods, single days and units' exceptions, read from JSON."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import chain
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.sla.fields import InvalidCalendar, InvalidField, day, flag, items, members, optional_text, text
@@ -21,12 +22,14 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MAX_PERIODS = 200
 MAX_DAYS = 10_000
 MAX_INTERVALS = 48
+MAX_EXCEPTIONS = 200
 MAX_DAY_YEARS = 300
 """Day rows of more different years than this are refused: each such year has to be computed by itself."""
 
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00", re.ASCII)
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+\-/]{0,63}", re.ASCII)
 _A_YEAR = timedelta(days=366)
+_OPTIONAL = ("name", "periods", "days", "exceptions", "decreed_through")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,19 @@ class SpecialDay:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitException:
+    """Days on which one unit, and what lies below it, keeps other hours than the rest."""
+
+    unit: str
+    days: tuple[SpecialDay, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CalendarRules:
     """A calendar version as published; later layers win: week, then the last period, then the last day row.
 
-    `decreed_through` is the last date whose holidays are decreed; what lies beyond is provisional.
+    `decreed_through` is the last date whose holidays are decreed; what lies beyond is provisional. `exceptions` hold
+    for the units they name alone: `for_units` gives the rules of one.
     """
 
     timezone: str
@@ -68,6 +80,21 @@ class CalendarRules:
     days: tuple[SpecialDay, ...] = ()
     name: str | None = None
     decreed_through: date | None = None
+    exceptions: tuple[UnitException, ...] = ()
+
+    def for_units(self, codes: Sequence[str]) -> CalendarRules:
+        """The rules of a unit, given by its code and then those above it: the nearest one's exceptions win.
+
+        >>> closed = {"unit": "dlh", "days": [{"date": "2026-06-02", "hours": []}]}
+        >>> rules = parse_rules({"timezone": "UTC", "week": {"tue": [["08:00", "16:00"]]}, "exceptions": [closed]})
+        >>> [len(rules.for_units(codes).days) for codes in (["sudin", "dlh"], ["dbm"])]
+        [1, 0]
+        """
+        rank = {code: place for place, code in enumerate(codes)}
+        found = [exception for exception in self.exceptions if exception.unit in rank]
+        found.sort(key=lambda exception: -rank[exception.unit])
+        days = [special for exception in found for special in exception.days]
+        return replace(self, days=(*self.days, *days), exceptions=())
 
     def to_json(self) -> dict[str, object]:
         """The JSON shape that `parse_rules` reads back to an equal value."""
@@ -80,6 +107,8 @@ class CalendarRules:
             shape["periods"] = [_period_json(period) for period in self.periods]
         if self.days:
             shape["days"] = [_day_json(special) for special in self.days]
+        if self.exceptions:
+            shape["exceptions"] = [_exception_json(exception) for exception in self.exceptions]
         return shape
 
 
@@ -100,6 +129,8 @@ def parse_rules(data: Mapping[str, object], *, field: str = "calendar") -> Calen
         rules = _rules(data, field)
         _require_few_years(rules, field)
         _require_open_time(rules, field)
+        for exception in rules.exceptions:
+            _require_open_time(rules.for_units((exception.unit,)), field)
     except InvalidField as bad:
         raise InvalidCalendar(bad.field, bad.message) from bad
     return rules
@@ -112,7 +143,7 @@ def end_of_day(on: date, zone: ZoneInfo) -> datetime:
 
 
 def _rules(data: object, field: str) -> CalendarRules:
-    shape = members(data, field, required=("timezone", "week"), optional=("name", "periods", "days", "decreed_through"))
+    shape = members(data, field, required=("timezone", "week"), optional=_OPTIONAL)
     decreed = shape.get("decreed_through")
     return CalendarRules(
         timezone=_zone(shape["timezone"], f"{field}.timezone"),
@@ -121,10 +152,8 @@ def _rules(data: object, field: str) -> CalendarRules:
             _period(row, f"{field}.periods[{index}]")
             for index, row in enumerate(items(shape.get("periods", ()), f"{field}.periods", at_most=MAX_PERIODS))
         ),
-        days=tuple(
-            _special_day(row, f"{field}.days[{index}]")
-            for index, row in enumerate(items(shape.get("days", ()), f"{field}.days", at_most=MAX_DAYS))
-        ),
+        days=_days(shape.get("days", ()), f"{field}.days"),
+        exceptions=_exceptions(shape.get("exceptions", ()), f"{field}.exceptions"),
         name=optional_text(shape, "name", field),
         decreed_through=None if decreed is None else day(decreed, f"{field}.decreed_through"),
     )
@@ -164,6 +193,23 @@ def _special_day(value: object, field: str) -> SpecialDay:
     return SpecialDay(on, hours, name, source, is_estimated)
 
 
+def _days(value: object, field: str) -> tuple[SpecialDay, ...]:
+    rows = items(value, field, at_most=MAX_DAYS)
+    return tuple(_special_day(row, f"{field}[{index}]") for index, row in enumerate(rows))
+
+
+def _exceptions(value: object, field: str) -> tuple[UnitException, ...]:
+    found: dict[str, UnitException] = {}
+    for index, row in enumerate(items(value, field, at_most=MAX_EXCEPTIONS)):
+        place = f"{field}[{index}]"
+        shape = members(row, place, required=("unit", "days"))
+        unit = text(shape["unit"], f"{place}.unit", at_most=80)
+        if unit in found:
+            raise InvalidField(f"{place}.unit", "has exceptions already")
+        found[unit] = UnitException(unit, _days(shape["days"], f"{place}.days"))
+    return tuple(found.values())
+
+
 def _origin(shape: Mapping[str, object], field: str) -> tuple[str | None, str | None, bool]:
     is_estimated = flag(shape.get("is_estimated", False), f"{field}.is_estimated")
     return optional_text(shape, "name", field), optional_text(shape, "source", field), is_estimated
@@ -199,12 +245,16 @@ def _time_of_day(value: object, field: str) -> int:
 
 
 def _require_few_years(rules: CalendarRules, field: str) -> None:
-    if len({special.on.year for special in rules.days}) > MAX_DAY_YEARS:
+    rows = [*rules.days, *chain.from_iterable(exception.days for exception in rules.exceptions)]
+    if len(rows) > MAX_DAYS:
+        raise InvalidField(f"{field}.exceptions", f"make more than {MAX_DAYS} day rows with the calendar's own")
+    if len({special.on.year for special in rows}) > MAX_DAY_YEARS:
         raise InvalidField(f"{field}.days", f"has days of more than {MAX_DAY_YEARS} different years")
 
 
 def _require_open_time(rules: CalendarRules, field: str) -> None:
-    open_days = [special.on for special in rules.days if special.hours]
+    hours = {special.on: special.hours for special in rules.days}
+    open_days = [on for on, opens in hours.items() if opens]
     if not any(rules.week) and not any(any(period.week) for period in rules.periods) and not open_days:
         raise InvalidField(f"{field}.week", "never opens")
     for index, period in enumerate(rules.periods):
@@ -236,6 +286,10 @@ def _period_json(period: Period) -> dict[str, object]:
 def _day_json(special: SpecialDay) -> dict[str, object]:
     shape: dict[str, object] = {"date": special.on.isoformat(), "hours": _hours_json(special.hours)}
     return shape | _origin_json(special)
+
+
+def _exception_json(exception: UnitException) -> dict[str, object]:
+    return {"unit": exception.unit, "days": [_day_json(special) for special in exception.days]}
 
 
 def _origin_json(row: Period | SpecialDay) -> dict[str, object]:

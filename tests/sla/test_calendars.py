@@ -284,3 +284,55 @@ def test_threads_that_grow_one_calendar_agree() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert wrong == []
+
+
+FLOODED = {"unit": "sudin", "days": [{"date": "2026-06-02", "hours": [["08:00", "10:00"]], "source": "SE 7/2026"}]}
+CLOSED = {"unit": "dinas", "days": [{"date": "2026-06-02", "hours": []}, {"date": "2026-06-03", "hours": []}]}
+
+
+@pytest.mark.parametrize(
+    ("codes", "hours"),
+    [
+        ((), [8, 8]),
+        (("kelurahan", "kota"), [8, 8]),
+        (("dinas", "kota"), [0, 0]),
+        (("sudin", "dinas", "kota"), [2, 0]),
+        (("dinas", "sudin"), [0, 0]),
+    ],
+)
+def test_the_exceptions_of_the_nearest_unit_win(codes, hours) -> None:
+    week = every_day(["08:00", "16:00"])
+    rules = parse_rules({"timezone": "Asia/Jakarta", "week": week, "exceptions": [FLOODED, CLOSED]})
+    compiled = compile_calendar(rules.for_units(codes))
+    days = [(wib("2026-06-02 00:00"), wib("2026-06-03 00:00")), (wib("2026-06-03 00:00"), wib("2026-06-04 00:00"))]
+    assert [(compiled.position(to) - compiled.position(start)) / 3600 for start, to in days] == hours
+
+
+def test_an_exception_stands_above_a_holiday_and_leaves_the_calendar_itself_alone() -> None:
+    day = {"date": "2026-06-02", "hours": [], "name": "Libur"}
+    rules = parse_rules({"timezone": "UTC", "week": ROUND_THE_CLOCK, "days": [day], "exceptions": [FLOODED]})
+    assert compile_calendar(rules).day_note(date(2026, 6, 2)).name == "Libur"
+    assert compile_calendar(rules.for_units(["sudin"])).day_note(date(2026, 6, 2)).source == "SE 7/2026"
+    assert parse_rules(rules.to_json()) == rules
+
+
+@pytest.mark.parametrize(
+    ("exceptions", "field"),
+    [
+        ([{"unit": "sudin"}], "calendar.exceptions[0].days"),
+        ([{"unit": "", "days": []}], "calendar.exceptions[0].unit"),
+        ([FLOODED, FLOODED], "calendar.exceptions[1].unit"),
+        ([{"unit": "sudin", "days": [{"date": "2026-06-31", "hours": []}]}], "calendar.exceptions[0].days[0].date"),
+    ],
+)
+def test_a_malformed_exception_is_refused(exceptions, field) -> None:
+    with pytest.raises(InvalidCalendar) as refused:
+        calendar(ROUND_THE_CLOCK, exceptions=exceptions)
+    assert refused.value.field == field
+
+
+def test_an_exception_that_takes_away_all_open_time_is_refused() -> None:
+    days = [{"date": "2026-06-02", "hours": [["08:00", "10:00"]]}]
+    closed = {"unit": "sudin", "days": [{"date": "2026-06-02", "hours": []}]}
+    with pytest.raises(InvalidCalendar):
+        calendar({}, days=days, exceptions=[closed])
