@@ -13,7 +13,14 @@ from typing_extensions import TypedDict
 from app.api.freshness import SourceFreshness
 from app.api.instants import rfc3339
 from app.api.sheets import Cell, sheet
-from app.workqueue.shapes import ClockCard, ComplaintCard, HistoryEntry, SourceName, SourceRecordCard
+from app.workqueue.shapes import (
+    ClocksCard,
+    ComplaintCard,
+    ComplaintDetail,
+    HistoryEntry,
+    SourceName,
+    SourceRecordCard,
+)
 
 _TAG = re.compile(r'"(\d{1,18})"')
 
@@ -25,7 +32,7 @@ class FreshSource(SourceName):
     stale: bool
 
 
-class ComplaintAnswer(ComplaintCard):
+class ComplaintAnswer(ComplaintDetail):
     """One complaint as of now."""
 
     sources: list[FreshSource]  # type: ignore[misc]  # each source with what every answer says of sources
@@ -50,10 +57,9 @@ class HistoryAnswer(TypedDict):
     sources: list[SourceFreshness]
 
 
-class ClocksAnswer(TypedDict):
-    """Every cycle of every clock of a complaint."""
+class ClocksAnswer(ClocksCard):
+    """Every cycle of every clock of a complaint, and whose time its wait was."""
 
-    items: list[ClockCard]
     next_cursor: None
     as_of: datetime
     sources: list[SourceFreshness]
@@ -73,7 +79,7 @@ def json_answer(content: Mapping[str, object], headers: Mapping[str, str] | None
     return Response(orjson.dumps(content, option=orjson.OPT_UTC_Z), headers=headers, media_type="application/json")
 
 
-def complaint_answer(card: ComplaintCard, fresh: Sequence[SourceFreshness], *, now: datetime) -> Response:
+def complaint_answer(card: ComplaintDetail, fresh: Sequence[SourceFreshness], *, now: datetime) -> Response:
     """One complaint, with its version as strong ETag. A source that is not pulled any more is stale."""
     known = {each["source"]: each for each in fresh}
     sources = [_fresh(each, known.get(each["source"])) for each in card["sources"]]

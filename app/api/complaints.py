@@ -29,7 +29,7 @@ from app.people.audit import record
 from app.people.callers import Caller
 from app.workqueue.actions import move
 from app.workqueue.asker import Asker
-from app.workqueue.detail import locate, read_history, read_one, read_source_records
+from app.workqueue.detail import locate, read_clocks, read_history, read_one, read_source_records
 from app.workqueue.listing import Part, Position, read_page
 from app.workqueue.selection import select_for
 
@@ -112,12 +112,12 @@ async def history(
 
 @router.get("/{ref}/clocks", response_model=ClocksAnswer)
 async def clocks(ref: Ref, connection: Reading, caller: CallerDep, house: HouseDep, now: Now) -> Response:
-    """Every cycle of every clock, read now."""
+    """Every cycle of every clock, read now, and whose time the citizen's wait was."""
     asker = asker_of(caller)
     found = await locate(connection, ref, asker.scope)
-    card = await read_one(connection, found, asker, await house.rulebooks.current(connection), now=now)
+    card = await read_clocks(connection, found, asker, await house.rulebooks.current(connection), now=now)
     fresh = await sources_block(connection, now=now)
-    return json_answer(ClocksAnswer(items=card["clocks"], next_cursor=None, as_of=now, sources=fresh))
+    return json_answer(ClocksAnswer(**card, next_cursor=None, as_of=now, sources=fresh))
 
 
 @router.get("/{ref}/source-records", response_model=SourceRecordsAnswer)

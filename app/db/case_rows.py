@@ -43,6 +43,7 @@ class Stored:
                 calendar_version_id=row["calendar_version_id"],
                 is_closed=row["state"] in CLOSED_STATES,
                 raised_step=row["raised_step"],
+                exception_unit_id=row["exception_unit_id"],
             )
             for key, row in self.clocks.items()
         }
@@ -54,6 +55,13 @@ async def read_stored(connection: AsyncConnection, complaint_ids: Sequence[int])
     for start in range(0, len(complaint_ids), _CHUNK):
         found.update(await _read_chunk(connection, complaint_ids[start : start + _CHUNK]))
     return found
+
+
+async def read_events(connection: AsyncConnection, complaint_id: int) -> list[CaseEvent]:
+    """The history of one complaint, as it arrived."""
+    statement = select(*_EVENT).where(ComplaintEvent.complaint_id == complaint_id).order_by(ComplaintEvent.id)
+    rows = await connection.execute(statement)
+    return [CaseEvent(**dict(zip(_EVENT_NAMES, row, strict=True))) for row in rows]
 
 
 async def _read_chunk(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, Stored]:

@@ -22,7 +22,8 @@ from app.db.tables.sources import Source, SourceRecord
 from app.db.tables.units import Unit
 from app.workqueue.asker import Asker
 from app.workqueue.cards import cards, header, is_hidden_from, shown, unit_name
-from app.workqueue.shapes import ComplaintCard, HistoryEntry, SourceRecordCard
+from app.workqueue.shapes import ClocksCard, ComplaintDetail, HistoryEntry, SourceRecordCard
+from app.workqueue.waiting import holder_cards, holding_cards, read_wait
 
 _actor, _assignee = aliased(Officer), aliased(Officer)
 
@@ -67,10 +68,27 @@ async def locate(connection: AsyncConnection, ref: str, scope: Scope) -> int:
 
 async def read_one(
     connection: AsyncConnection, complaint_id: int, asker: Asker, rules: Rulebook, *, now: datetime
-) -> ComplaintCard:
+) -> ComplaintDetail:
     """The complaint, read at `now`; whether the asker may see it has been settled before."""
     row = await header(connection, complaint_id)
-    return (await cards(connection, [row], asker, rules, now=now, is_list=False))[0]
+    card = (await cards(connection, [row], asker, rules, now=now, is_list=False))[0]
+    wait, names = await read_wait(connection, complaint_id, received_at=row.received_at, now=now)
+    return ComplaintDetail(**card, wait_seconds=wait.wait_s, attribution=holder_cards(wait, names))
+
+
+async def read_clocks(
+    connection: AsyncConnection, complaint_id: int, asker: Asker, rules: Rulebook, *, now: datetime
+) -> ClocksCard:
+    """Every cycle of the complaint's clocks, read at `now`, and whose time its wait was."""
+    row = await header(connection, complaint_id)
+    card = (await cards(connection, [row], asker, rules, now=now, is_list=False))[0]
+    wait, names = await read_wait(connection, complaint_id, received_at=row.received_at, now=now)
+    return ClocksCard(
+        items=card["clocks"],
+        wait_seconds=wait.wait_s,
+        attribution=holder_cards(wait, names),
+        holdings=holding_cards(wait, names),
+    )
 
 
 async def read_history(

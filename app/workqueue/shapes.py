@@ -7,6 +7,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from app.complaint.attribution import Holder
 from app.complaint.events import Effect, EventKind, Timing
 from app.complaint.lifecycle import Move, Status
 from app.sla.clock import State, TargetUnit
@@ -116,6 +117,38 @@ class ComplaintCard(TypedDict):
     related: list[RelatedCard]
     hops: int
     rework_count: int
+
+
+class HolderCard(TypedDict):
+    """All that one holder has of the citizen's wait; `unit` where a unit has it."""
+
+    kind: Holder
+    unit: UnitName | None
+    seconds: int
+
+
+HoldingCard = TypedDict(
+    "HoldingCard", {"from": datetime, "to": datetime, "kind": Holder, "unit": UnitName | None, "seconds": int}
+)
+"""A stretch of the wait and whose it is; stretches do not overlap and leave nothing of the wait out."""
+
+
+class WaitCard(TypedDict):
+    """The citizen's wait on the wall clock, closed time left out, and whose it is; the seconds add up to it."""
+
+    wait_seconds: int
+    attribution: list[HolderCard]
+
+
+class ComplaintDetail(ComplaintCard, WaitCard):
+    """One complaint with whose time it took."""
+
+
+class ClocksCard(WaitCard):
+    """Every cycle of every clock, and each stretch of the wait with its holder."""
+
+    items: list[ClockCard]
+    holdings: list[HoldingCard]
 
 
 class HistoryEntry(TypedDict):

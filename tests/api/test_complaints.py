@@ -136,7 +136,7 @@ async def test_one_complaint_has_its_version_as_etag_and_says_how_fresh_its_sour
     for ref in ("JK1", found):
         answer = await office.get(f"/{ref}")
         body = answer.json()
-        assert set(body) == SHAPE | {"as_of"}
+        assert set(body) == SHAPE | {"wait_seconds", "attribution", "as_of"}
         assert answer.headers["etag"] == f'"{body["version"]}"'
         assert (body["sources"][0]["stale"], body["sources"][0]["complete_through"]) == (True, None)
 
@@ -228,7 +228,7 @@ async def test_history_and_clocks_are_lists_with_the_instant(office: Office) -> 
     assert [(entry["move"], entry["text"]) for entry in rest["items"]] == [("respond", "Kami periksa")]
     assert rest["next_cursor"] is None
     clocks = (await office.get("/JK1/clocks")).json()
-    assert set(clocks) == {"items", "next_cursor", "as_of", "sources"}
+    assert set(clocks) == {"items", "wait_seconds", "attribution", "holdings", "next_cursor", "as_of", "sources"}
     assert [(clock["clock"], clock["state"]) for clock in clocks["items"]] == [
         ("respond", "met"),
         ("resolve", "running"),

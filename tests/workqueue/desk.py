@@ -123,9 +123,9 @@ class Desk:
 
     async def report(self, code: str | None, reported_at: datetime, *, unit: str | None = None, **values: Any) -> int:
         """A new complaint, as intake would store it; its id."""
-        events = [_event(EventKind.REPORTED, reported_at)]
+        events = [entry(EventKind.REPORTED, reported_at)]
         if unit is not None:
-            events.append(_event(EventKind.ASSIGNED, reported_at, unit_id=self.units[unit]))
+            events.append(entry(EventKind.ASSIGNED, reported_at, unit_id=self.units[unit]))
         return await self.store(code, events, values, now=max(reported_at, NOON - 30 * DAY))
 
     async def store(
@@ -149,7 +149,7 @@ class Desk:
 
     async def hear(self, complaint_id: int, status: Status, when: datetime) -> None:
         """A source's word."""
-        event = _event(EventKind.STATUS, when, status=status, word="Kata sumber", source_id=self.sources["crm"])
+        event = entry(EventKind.STATUS, when, status=status, word="Kata sumber", source_id=self.sources["crm"])
         async with writing(self.engine) as connection:
             await lock(connection, complaint_id)
             change = Change(complaint_id=complaint_id, events=[event])
@@ -237,7 +237,8 @@ async def _add(connection: AsyncConnection, name: str, /, **row: Any) -> int:
     return int(await connection.scalar(insert(table(name)).values(row).returning(table(name).c.id)) or 0)
 
 
-def _event(kind: EventKind, when: datetime, **values: Any) -> CaseEvent:
+def entry(kind: EventKind, when: datetime, **values: Any) -> CaseEvent:
+    """An entry of a history; without `source_id` an officer's."""
     return CaseEvent(kind=kind, occurred_at=when, recorded_at=when, key=uuid4().hex, **values)
 
 
