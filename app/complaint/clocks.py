@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from app.complaint.cycles import Cycle
 from app.complaint.events import Timing
 from app.complaint.history import Case
 from app.complaint.lifecycle import Status
-from app.sla.calendars import CompiledCalendar, always_open
+from app.complaint.rulebook import DatedCalendar as DatedCalendar
+from app.complaint.rulebook import Rulebook as Rulebook
+from app.sla.calendars import CompiledCalendar
 from app.sla.clock import (
     ClockEvent,
     EventKind,
@@ -40,36 +42,6 @@ RowKey = tuple[str, int, str]
 """Clock, cycle, family."""
 
 
-@dataclass(frozen=True, slots=True)
-class DatedCalendar:
-    """A calendar version that is in force."""
-
-    version_id: int
-    calendar: CompiledCalendar
-
-
-@dataclass(frozen=True, slots=True)
-class Rulebook:
-    """Every rule in force, as values; one for each revision of the rules.
-
-    `calendars` are the newest versions by name, `policy_by_id` and `calendar_by_id` every version ever used.
-    `ancestors` lists a unit's ancestors by id, itself first. A policy takes effect with a day of `zone`.
-    """
-
-    revision: int
-    policies: tuple[PolicyVersion, ...]
-    calendars: Mapping[str, DatedCalendar]
-    policy_by_id: Mapping[int, PolicyVersion]
-    calendar_by_id: Mapping[int, CompiledCalendar]
-    ancestors: Mapping[int, tuple[int, ...]]
-    unit_codes: Mapping[int, str]
-    validator_id: int | None = None
-    zone: tzinfo = UTC
-    always: CompiledCalendar = field(default_factory=always_open)
-    chosen: dict[tuple[Facts, str, int, int], tuple[PolicyVersion, ...]] = field(default_factory=dict)
-    """What `choose` answered before, since a batch asks the same few questions again and again."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFacts:
     """What policies match on, beyond the history itself."""
@@ -91,6 +63,7 @@ class Held:
     calendar_version_id: int | None
     is_closed: bool
     raised_step: int
+    exception_unit_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +80,7 @@ class ClockRow:
     unit_id: int | None
     policy_version_id: int | None
     calendar_version_id: int | None
+    exception_unit_id: int | None
     state: State
     target_unit: TargetUnit | None
     target_amount: int | None
@@ -154,6 +128,7 @@ def counted(
     *,
     policy_version_id: int | None,
     calendar_version_id: int | None,
+    exception_unit_id: int | None = None,
     left_s: int | None,
 ) -> tuple[list[ClockEvent], Terms]:
     """The events of a cycle that these versions count, and the terms they judge it by.
@@ -161,7 +136,7 @@ def counted(
     `left_s` is what the former cycle had left, for one that goes on with it.
     """
     version = rules.policy_by_id[policy_version_id] if policy_version_id is not None else None
-    calendar = rules.calendar_by_id[calendar_version_id] if calendar_version_id is not None else rules.always
+    calendar = rules.calendar(calendar_version_id, exception_unit_id)
     honoured = version.honours if version else MEASURED_HONOURS.get(cycle.clock, frozenset())
     # A resume without its pause is ignored.
     events = [event for event in cycle.events if event.reason is None or event.reason in honoured]
@@ -203,6 +178,7 @@ class _Judge:
     version: PolicyVersion | None
     calendar_id: int | None
     raised_step: int = 0
+    exception_unit_id: int | None = None
 
     @property
     def family(self) -> str:
@@ -218,6 +194,7 @@ def _judges(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook, held: M
                 rules.policy_by_id[row.policy_version_id] if row.policy_version_id else None,
                 row.calendar_version_id,
                 row.raised_step,
+                row.exception_unit_id,
             )
             for row in kept.values()
         ]
@@ -225,17 +202,28 @@ def _judges(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook, held: M
     versions = _chosen(cycle, case, facts, rules)
     if not versions:
         return [_Judge(None, None, raised.get(MEASURED, 0))]
-    return [
-        _Judge(version, rules.calendars[version.calendar].version_id, raised.get(version.family, 0))
-        for version in versions
-    ]
+    return [_open_judge(cycle, version, rules, raised.get(version.family, 0)) for version in versions]
+
+
+def _open_judge(cycle: Cycle, version: PolicyVersion, rules: Rulebook, raised_step: int) -> _Judge:
+    calendar_id = rules.calendars[version.calendar].on(_started_on(cycle, rules)).version_id
+    return _Judge(version, calendar_id, raised_step, rules.exception_unit(calendar_id, _owner(cycle, rules)))
+
+
+def _owner(cycle: Cycle, rules: Rulebook) -> int | None:
+    """The unit that the clock belongs to; validation is the bureau's, whoever did the work."""
+    return rules.validator_id if cycle.clock == "validate" else cycle.unit_id
+
+
+def _started_on(cycle: Cycle, rules: Rulebook) -> date:
+    return cycle.events[0].at.astimezone(rules.zone).date()
 
 
 def _chosen(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook) -> tuple[PolicyVersion, ...]:
     unit_id = cycle.unit_id if cycle.unit_id is not None else case.unit_id
     units = tuple(rules.unit_codes[each] for each in rules.ancestors.get(unit_id, ())) if unit_id is not None else ()
     asked = Facts(facts.connectors, facts.category, units, facts.channel, facts.classification, facts.families)
-    started_on = cycle.events[0].at.astimezone(rules.zone).date()
+    started_on = _started_on(cycle, rules)
     key = (asked, cycle.clock, cycle.cycle, started_on.toordinal())
     answer = rules.chosen.get(key)
     if answer is None:
@@ -254,6 +242,7 @@ def _row(cycle: Cycle, judge: _Judge, facts: CaseFacts, rules: Rulebook, former:
         rules,
         policy_version_id=version.id if version else None,
         calendar_version_id=judge.calendar_id,
+        exception_unit_id=judge.exception_unit_id,
         left_s=former.remaining_s if former else None,
     )
     outcome = fold(events, terms, as_of=max(event.at for event in events))
@@ -266,9 +255,10 @@ def _row(cycle: Cycle, judge: _Judge, facts: CaseFacts, rules: Rulebook, former:
         clock=cycle.clock,
         cycle=cycle.cycle,
         family=judge.family,
-        unit_id=rules.validator_id if cycle.clock == "validate" else cycle.unit_id,
+        unit_id=_owner(cycle, rules),
         policy_version_id=version.id if version else None,
         calendar_version_id=judge.calendar_id,
+        exception_unit_id=judge.exception_unit_id,
         state=outcome.state,
         target_unit=version.target.unit if version else None,
         target_amount=version.target.amount if version else None,

@@ -67,8 +67,10 @@ def choose(
 ) -> tuple[PolicyVersion, ...]:
     """The version that judges this cycle in each family, by family name.
 
-    A policy speaks through its newest version in effect. Within a family the most specific match wins: category and
-    unit, category, unit (the nearest in the tree), channel, classification, connector, default; then the newest.
+    A policy speaks through its newest version in effect: a later version wins over whatever an earlier one had
+    planned, so that going back to a former content is one more version. Within a family the most specific match
+    wins: category and unit, category, unit (the nearest in the tree), channel, classification, connector, default;
+    then the newest.
 
     >>> from app.sla.terms import TargetUnit
     >>> target = Target(TargetUnit.ELAPSED_MINUTE, 60)
@@ -98,7 +100,7 @@ def _in_effect(versions: Iterable[PolicyVersion], clock: str, on: date) -> Itera
         if version.clock != clock or version.effective_on > on:
             continue
         held = newest.get(version.policy)
-        if held is None or _age(held) < _age(version):
+        if held is None or (held.version, held.id) < (version.version, version.id):
             newest[version.policy] = version
     return newest.values()
 

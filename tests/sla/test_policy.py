@@ -95,6 +95,14 @@ def test_the_newest_version_in_effect_speaks_for_its_policy() -> None:
     assert choose(versions, FACTS, clock="respond", cycle=1, on=date(2024, 1, 1)) == ()
 
 
+def test_a_later_version_overrules_what_an_earlier_one_had_planned() -> None:
+    first = replace(DEFAULT, id=1, version=1, effective_on=date(2025, 1, 1))
+    planned = replace(DEFAULT, id=2, version=2, effective_on=date(2026, 7, 1))
+    back_again = replace(DEFAULT, id=3, version=3, effective_on=date(2025, 1, 1))
+    found = choose([back_again, planned, first], FACTS, clock="respond", cycle=1, on=date(2027, 1, 1))
+    assert [version.id for version in found] == [3]
+
+
 def test_a_version_that_narrows_its_policy_ends_the_broad_one() -> None:
     broad = replace(DEFAULT, id=1, version=1)
     narrow = replace(DEFAULT, id=2, version=2, applies=Applies(categories=("pohon",)))

@@ -1,0 +1,86 @@
+"""The rules in force as one value: which policies there are, which calendar a clock counts on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, tzinfo
+
+from app.sla.calendars import CompiledCalendar, always_open, compile_calendar
+from app.sla.policy import Facts, PolicyVersion
+
+
+@dataclass(frozen=True, slots=True)
+class DatedCalendar:
+    """A calendar version in force for cycles that start on `effective_on` or later; None is any day.
+
+    `former` is the version that was in force before it.
+    """
+
+    version_id: int
+    calendar: CompiledCalendar
+    effective_on: date | None = None
+    former: DatedCalendar | None = None
+    version: int = 1
+
+    def on(self, day: date) -> DatedCalendar:
+        """The version that governs a cycle which starts on the day: the newest that is in effect then."""
+        found = self
+        while found.effective_on is not None and found.effective_on > day and found.former is not None:
+            found = found.former
+        return found
+
+
+Variant = tuple[int, tuple[str, ...]]
+"""A calendar version and the units, nearest first, whose exceptions it is read with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """Every rule in force, as values; one for each revision of the rules.
+
+    `calendars` are the newest versions by name, `policy_by_id` and `calendar_by_id` every version ever used.
+    `ancestors` lists a unit's ancestors by id, itself first. A policy takes effect with a day of `zone`.
+    """
+
+    revision: int
+    policies: tuple[PolicyVersion, ...]
+    calendars: Mapping[str, DatedCalendar]
+    policy_by_id: Mapping[int, PolicyVersion]
+    calendar_by_id: Mapping[int, CompiledCalendar]
+    ancestors: Mapping[int, tuple[int, ...]]
+    unit_codes: Mapping[int, str]
+    validator_id: int | None = None
+    zone: tzinfo = UTC
+    always: CompiledCalendar = field(default_factory=always_open)
+    chosen: dict[tuple[Facts, str, int, int], tuple[PolicyVersion, ...]] = field(default_factory=dict)
+    """What `choose` answered before, since a batch asks the same few questions again and again."""
+    variants: dict[Variant, CompiledCalendar] = field(default_factory=dict)
+    """Calendars compiled with the exceptions of units."""
+
+    def calendar(self, version_id: int | None, exception_unit_id: int | None = None) -> CompiledCalendar:
+        """The calendar that a stored clock counts on, by what its row names; without a version it counts always."""
+        if version_id is None:
+            return self.always
+        plain = self.calendar_by_id[version_id]
+        if exception_unit_id is None:
+            return plain
+        named = {exception.unit for exception in plain.rules.exceptions}
+        codes = tuple(code for code in self._codes_above(exception_unit_id) if code in named)
+        variant = self.variants.get((version_id, codes))
+        if variant is None:
+            variant = self.variants[version_id, codes] = compile_calendar(plain.rules.for_units(codes))
+        return variant
+
+    def exception_unit(self, version_id: int, unit_id: int | None) -> int | None:
+        """The unit, or the nearest one above it, that the calendar version makes exceptions for."""
+        exceptions = self.calendar_by_id[version_id].rules.exceptions
+        if not exceptions or unit_id is None:
+            return None
+        named = {exception.unit for exception in exceptions}
+        above = self.ancestors.get(unit_id, (unit_id,))
+        return next((each for each in above if self.unit_codes.get(each) in named), None)
+
+    def _codes_above(self, unit_id: int) -> tuple[str, ...]:
+        above = self.ancestors.get(unit_id, (unit_id,))
+        return tuple(self.unit_codes[each] for each in above if each in self.unit_codes)
