@@ -226,6 +226,8 @@ class Run:
             await keep_rejects(connection, self.source.id, rejects, self.intake.vault, now=self.looked_at)
             tally.rejected = len(rejects)
             await self._save_progress(connection, batch, tally)
+            # A large batch may outlast the lease: whoever waits for our row must find it renewed when we commit.
+            await leases.hold(connection, lease)
         return tally
 
     async def _store_complaints(self, connection: AsyncConnection, complaints: Sequence[IncomingComplaint]) -> Tally:
