@@ -26,10 +26,12 @@ from app.db.session import reading, writing
 from app.db.tables.machine import Worker
 from app.intake.sources import due_sources
 from app.pulling import Plant, process_name, pull_source
+from app.workqueue.pauses import expire_pauses
 from connectors.contract import ConnectorError
 
 PULL_TICK = timedelta(seconds=1)
 ALERT_TICK = timedelta(seconds=1)
+EXPIRY_TICK = timedelta(seconds=5)
 BEAT = timedelta(seconds=10)
 FORGET_AFTER = timedelta(days=1)
 STOP_PATIENCE = timedelta(seconds=20)
@@ -61,6 +63,12 @@ class Jobs:
         swept = await sweep_all(self.plant.engine, self.plant.rulebooks, now=utc_now())
         if swept:
             _log.info("alerts swept", raised=swept.raised, advanced=swept.advanced)
+
+    async def expire(self) -> None:
+        """End the pauses that lasted as long as their reason allows."""
+        ended = await expire_pauses(self.plant.engine, self.plant.rulebooks, now=utc_now())
+        if ended:
+            _log.info("pauses expired", ended=ended)
 
     async def deliver(self) -> None:
         """Send what is due; a slow target holds up no sweep, since that is a job of its own."""
@@ -107,6 +115,7 @@ def build_scheduler(jobs: Jobs) -> AsyncIOScheduler:
         ("pull", jobs.pull, PULL_TICK),
         ("sweep", jobs.sweep, ALERT_TICK),
         ("deliver", jobs.deliver, ALERT_TICK),
+        ("expire", jobs.expire, EXPIRY_TICK),
         ("beat", jobs.beat, BEAT),
     ):
         scheduler.add_job(_guarded(name, job), "interval", seconds=tick.total_seconds(), id=name)

@@ -65,10 +65,15 @@ class Start(Sent):
 
 
 class AskComplainant(Sent):
-    """A question that only the citizen can answer."""
+    """A question that only the citizen can answer: the clocks that honour the reason pause, for as long as it allows.
+
+    Without a reason code it is `awaiting_complainant`. Where a reason asks for evidence, `reason` says where it is.
+    """
 
     move: Literal["ask_complainant"]
     text: Text
+    reason_code: ReasonCode | None = None
+    reason: Reason | None = None
 
 
 class ComplainantAnswered(Sent):

@@ -33,6 +33,9 @@ MEASURED = ""
 MEASURED_HONOURS = {"handle": frozenset({str(Status.AWAITING_COMPLAINANT), str(Status.AWAITING_VALIDATION)})}
 """The pauses that a clock without a policy honours: a unit is not charged for waiting on others."""
 
+ONLY_WHERE_ASKED = frozenset({"update"})
+"""Clocks that no row is kept of where no policy asks for them."""
+
 CLOSED_STATES = frozenset({State.MET, State.MISSED, State.CANCELLED, State.UNJUDGED})
 
 ACKNOWLEDGED = 2**31 - 1
@@ -200,6 +203,8 @@ def _judges(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook, held: M
         ]
     raised = {family: row.raised_step for family, row in kept.items()}
     versions = _chosen(cycle, case, facts, rules)
+    if not versions and cycle.clock in ONLY_WHERE_ASKED:
+        return []
     if not versions:
         return [_Judge(None, None, raised.get(MEASURED, 0))]
     return [_open_judge(cycle, version, rules, raised.get(version.family, 0)) for version in versions]

@@ -17,8 +17,8 @@ class EventKind(StrEnum):
     ASSIGNED = "assigned"
     REPLIED = "replied"
     MOVE = "move"
-    LINKED = "linked"
-    CHANGED = "changed"
+    EXPIRED = "expired"
+    CORRECTED = "corrected"
     RECALCULATED = "recalculated"
 
 
@@ -48,7 +48,8 @@ class CaseEvent:
     """One entry of a complaint's history.
 
     `occurred_at` is when it happened (theirs), `recorded_at` when we learned it; both aware, whole seconds for the
-    first. `earliest_at` bounds an event that is not dated: it lies in (earliest_at, occurred_at]. `key` is the same
+    first. `earliest_at` bounds an event that is not dated: it lies in (earliest_at, occurred_at]. `expires_at` is when
+    the pause that it begins ends by itself. `key` is the same
     for the same entry seen again. `rank` breaks ties of one instant between two sources: the higher one comes last.
     """
 
@@ -70,4 +71,5 @@ class CaseEvent:
     promised_at: datetime | None = None
     timing: Timing = Timing.DATED
     earliest_at: datetime | None = None
+    expires_at: datetime | None = None
     rank: int = 0

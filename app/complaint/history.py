@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.complaint.cycles import Cycle, CycleBook
@@ -36,6 +36,7 @@ class PauseFacts:
     started_at: datetime
     ended_at: datetime | None = None
     actor_id: int | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,9 @@ class _Walk:
                 return self._assign_by_source(event, event.unit_id, at)
             case EventKind.REPLIED:
                 self.book.stop("respond", at, event)
+                self._speak(at, event)
+            case EventKind.EXPIRED:
+                return self._expire(at, event)
             case EventKind.MOVE if event.move is not None:
                 self._move(event, event.move, at)
         return Effect.APPLIED
@@ -226,12 +230,15 @@ class _Walk:
             self.assignee_id = None
         elif move is Move.RESPOND:
             self.book.stop("respond", at, event)
+            self._speak(at, event)
         if move not in _OWNING:
             return
         self.is_owned = True
         if move is Move.FORWARD and event.unit_id is not None:
             self.assignee_id = None
             self._assign(event.unit_id, at, event)
+        if move is Move.ASK_COMPLAINANT:
+            self._speak(at, event)
         target = STEPS[move].target
         if target is not None:
             self._enter(target, at, event)
@@ -271,8 +278,7 @@ class _Walk:
                 self.book.stop(clock, at, event)
             self.book.start("validate", at, unit_id=self.unit_id, event=event)
         elif status is Status.AWAITING_COMPLAINANT:
-            self.pauses.append(PauseFacts(PAUSE_COMPLAINANT, at, actor_id=event.actor_id))
-            self.book.pause_all(at, PAUSE_COMPLAINANT)
+            self._pause(at, event)
         elif status is Status.REWORK:
             self.rework_count += not is_reopened
         elif status in TERMINAL:
@@ -340,7 +346,25 @@ class _Walk:
             last = self.stints[-1]
             self.stints[-1] = StintFacts(last.unit_id, last.assigned_at, last.accepted_at, at, outcome)
 
+    def _pause(self, at: datetime, event: CaseEvent) -> None:
+        reason = event.reason_code or PAUSE_COMPLAINANT
+        self.pauses.append(PauseFacts(reason, at, actor_id=event.actor_id, expires_at=event.expires_at))
+        self.book.pause_all(at, reason)
+
+    def _expire(self, at: datetime, event: CaseEvent) -> Effect:
+        """A pause that lasted as long as it may ends by itself, if it has not ended before."""
+        if self.status is not Status.AWAITING_COMPLAINANT or self.pauses[-1].expires_at != event.occurred_at:
+            return Effect.SHADOWED
+        self._enter(Status.IN_PROGRESS, at, event)
+        return Effect.APPLIED
+
+    def _speak(self, at: datetime, event: CaseEvent) -> None:
+        """A public word ends the wait for one, and begins the wait for the next."""
+        self.book.stop("update", at, event)
+        if self.status in OPEN:
+            self.book.start("update", at, unit_id=self.unit_id, event=event)
+
     def _end_pause(self, at: datetime) -> None:
         if self.pauses and self.pauses[-1].ended_at is None:
             last = self.pauses[-1]
-            self.pauses[-1] = PauseFacts(last.reason, last.started_at, at, last.actor_id)
+            self.pauses[-1] = replace(last, ended_at=at)

@@ -87,7 +87,7 @@ STEPS: Mapping[Move, Step] = MappingProxyType(
         Move.FORWARD: Step(HOLDING | {Status.AWAITING_COMPLAINANT}, Status.COORDINATING, ("unit", "reason")),
         Move.RESPOND: Step(OPEN, None, ("text",)),
         Move.START: Step(WAITING | {Status.SCHEDULED, Status.REWORK}, Status.IN_PROGRESS),
-        Move.ASK_COMPLAINANT: Step(HOLDING, Status.AWAITING_COMPLAINANT, ("text",)),
+        Move.ASK_COMPLAINANT: Step(HOLDING, Status.AWAITING_COMPLAINANT, ("text",), ("reason_code", "reason")),
         Move.COMPLAINANT_ANSWERED: Step(
             frozenset({Status.AWAITING_COMPLAINANT}), Status.IN_PROGRESS, optional=("text",)
         ),

@@ -17,6 +17,7 @@ from app.complaint.history import Case, PauseFacts, StintFacts, fold_case
 from app.complaint.lifecycle import OPEN, TERMINAL
 from app.db.case_rows import Stored, read_stored, slot_rows
 from app.db.changes import next_change, reserve_ids
+from app.db.corrections import corrections
 from app.db.tables.complaints import Complaint, ComplaintEvent, Pause, QueueSlot, SlaClock, Stint
 from app.sla.clock import State
 
@@ -143,6 +144,9 @@ class _Work:
             self._put("header", {"id_": change.complaint_id, **values})
         self._add_events(change.complaint_id, added, case, stored)
         self._add_clocks(change.complaint_id, rows, stored)
+        if stored and added:
+            for row in corrections(change.complaint_id, stored.clocks, rows, now=self.now):
+                self._put("event", {**_NO_EVENT, **row})
         self._add_spans(change.complaint_id, case, stored)
         self._add_slots(change.complaint_id, values, was, is_sure=change.bumps)
         return Advanced(complaint_id=change.complaint_id, case=case, rows=rows, version=version)
@@ -295,6 +299,7 @@ _slot: Table = QueueSlot.__table__  # type: ignore[assignment]
 _stint: Table = Stint.__table__  # type: ignore[assignment]
 _pause: Table = Pause.__table__  # type: ignore[assignment]
 
+_NO_EVENT: dict[str, Any] = dict.fromkeys((each.name for each in fields(CaseEvent)), None)
 CLOCK_FIELDS = tuple(each.name for each in fields(ClockRow))
 _EVENT_FIELDS = tuple(each.name for each in fields(CaseEvent))
 

@@ -22,6 +22,7 @@ from app.db.tables.people import Officer, OfficerUnit
 from app.db.tables.rules import ReasonCode
 from app.db.tables.units import Unit
 from app.workqueue.asker import Asker
+from app.workqueue.pauses import pause_limit
 
 LONGEST_REASON = 2_000
 LONGEST_TEXT = 10_000
@@ -137,10 +138,15 @@ async def _event(
         unit_id = await _other_unit(connection, request.unit or "", row)
     elif wanted is Move.REJECT:
         await _demand_reason_code(connection, request.reason_code or "")
+    expires_at = None
+    moment = await _moment(connection, row.id, now)
+    if wanted is Move.ASK_COMPLAINANT:
+        longest = await pause_limit(connection, request.reason_code, request.reason, asker)
+        expires_at = moment + longest if longest is not None else None
     if wanted in (Move.CLAIM, Move.ASSIGN) and assignee_id == row.assignee_id:
         return None
     return CaseEvent(
-        occurred_at=await _moment(connection, row.id, now),
+        occurred_at=moment,
         recorded_at=now,
         kind=EventKind.MOVE,
         key=f"move:{uuid4().hex}",
@@ -154,6 +160,7 @@ async def _event(
         text=request.text,
         is_public=wanted in _PUBLIC,
         promised_at=request.promised_at.replace(microsecond=0) if request.promised_at else None,
+        expires_at=expires_at,
         rank=_AFTER_SOURCES,
     )
 

@@ -541,8 +541,8 @@ def upgrade() -> None:
                 "assigned",
                 "replied",
                 "move",
-                "linked",
-                "changed",
+                "expired",
+                "corrected",
                 "recalculated",
                 name="kind",
                 native_enum=False,
@@ -618,6 +618,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("earliest_at", INSTANT, nullable=True),
+        sa.Column("expires_at", INSTANT, nullable=True),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column(
             "effect",
@@ -660,9 +661,18 @@ def upgrade() -> None:
         sa.Column("started_at", INSTANT, nullable=False),
         sa.Column("ended_at", INSTANT, nullable=True),
         sa.Column("actor_id", BIG_ID, nullable=True),
+        sa.Column("expires_at", INSTANT, nullable=True),
         sa.ForeignKeyConstraint(["actor_id"], ["officer.id"], name=op.f("fk_pause_actor_id")),
         sa.ForeignKeyConstraint(["complaint_id"], ["complaint.id"], name=op.f("fk_pause_complaint_id")),
         sa.PrimaryKeyConstraint("complaint_id", "ordinal", name=op.f("pk_pause")),
+    )
+    op.create_index(
+        "ix_pause_expiry",
+        "pause",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NULL AND expires_at IS NOT NULL"),
+        sqlite_where=sa.text("ended_at IS NULL AND expires_at IS NOT NULL"),
     )
     op.create_table(
         "queue_slot",

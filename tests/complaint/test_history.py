@@ -478,7 +478,7 @@ def test_a_history_needs_a_report():
         fold(word("12 10:00", "resolved"))
 
 
-@pytest.mark.parametrize("kind", [EventKind.LINKED, EventKind.CHANGED, EventKind.RECALCULATED])
+@pytest.mark.parametrize("kind", [EventKind.CORRECTED, EventKind.RECALCULATED])
 def test_entries_that_only_tell_change_nothing(kind):
     note = reply("12 10:00")
     entry = type(note)(occurred_at=note.occurred_at, recorded_at=note.recorded_at, kind=kind, key="note")

@@ -147,13 +147,13 @@ class Desk:
         async with writing(self.engine) as connection:
             await _add(connection, "source_record", **row)
 
-    async def hear(self, complaint_id: int, status: Status, when: datetime) -> None:
-        """A source's word."""
+    async def hear(self, complaint_id: int, status: Status, when: datetime, *, now: datetime | None = None) -> None:
+        """A source's word about `when`, heard `now` (None: at once)."""
         event = entry(EventKind.STATUS, when, status=status, word="Kata sumber", source_id=self.sources["crm"])
         async with writing(self.engine) as connection:
             await lock(connection, complaint_id)
             change = Change(complaint_id=complaint_id, events=[event])
-            await advance(connection, [change], await self.rules(connection), now=when)
+            await advance(connection, [change], await self.rules(connection), now=now or when)
 
     async def move(
         self,

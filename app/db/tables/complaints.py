@@ -130,6 +130,7 @@ class ComplaintEvent(Schema):
     promised_at: Mapped[datetime | None]
     timing: Mapped[Timing]
     earliest_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
     rank: Mapped[int]
     effect: Mapped[Effect]
     details: Mapped[Json_]
@@ -208,6 +209,15 @@ class Pause(Schema):
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     actor_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("officer.id"))
+    expires_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "ix_pause_expiry",
+            "expires_at",
+            postgresql_where=condition("ended_at IS NULL AND expires_at IS NOT NULL"),
+            sqlite_where=condition("ended_at IS NULL AND expires_at IS NOT NULL"),
+        ),
+    )
 
 
 class Identity(Schema):
