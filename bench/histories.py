@@ -115,7 +115,8 @@ class Historian:
             return 0
         policy = self.rules.policy_by_id[row.policy_version_id]
         stored = StoredClock(row.state, row.started_at, row.due_at, paused_s=row.paused_s, target_s=row.target_s)
-        calendar = counting_calendar(policy.target, self.rules.calendar_by_id[row.calendar_version_id])
+        counted_on = self.rules.calendar(row.calendar_version_id, row.exception_unit_id)
+        calendar = counting_calendar(policy.target, counted_on)
         repeat = timedelta(seconds=policy.repeat_s) if policy.repeat_s is not None else None
         passed = highest_passed(stored, calendar, thresholds=policy.thresholds, repeat=repeat, now=self.until)
         return passed.step if passed is not None else 0

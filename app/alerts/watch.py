@@ -152,7 +152,7 @@ class _Batch:
         if self._former_of(clock).is_acknowledged:
             return Climb(None, ACKNOWLEDGED, None)
         policy = self._rules.policy_by_id[clock.policy_version_id]
-        calendar = self._rules.calendar_by_id.get(clock.calendar_version_id, self._rules.always)
+        calendar = self._rules.calendar(clock.calendar_version_id, clock.exception_unit_id)
         return climb(_stored(clock), calendar, policy, raised=clock.raised_step, now=self._now)
 
     def _former_of(self, clock: Any) -> _Former:

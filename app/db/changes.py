@@ -1,13 +1,15 @@
-"""Change numbers and reserved ids: what the two databases do differently, named as capabilities."""
+"""Change numbers, reserved ids, the hold on the rules: what the two databases do differently, named as capabilities."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Table, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.tables.machine import Counter
@@ -15,10 +17,59 @@ from app.db.tables.machine import Counter
 CHANGE = "change"
 RULES = "rules"
 
+# The letters "tg-rules" as a number, so that it meets no other program's lock.
+_RULES_KEY = 0x74672D72756C6573
+# A writer queues behind whoever waits to change the rules, so nobody waits longer for them than this.
+_CLAIM_MS = 250
+_CLAIM_PAUSE_S = 0.1
+_CLAIM_ATTEMPTS = 60
+_LOCK_NOT_AVAILABLE = "55P03"
+
 
 def is_postgresql(connection: AsyncConnection) -> bool:
     """Whether this connection speaks to PostgreSQL; every difference between the two databases asks here."""
     return connection.dialect.name == "postgresql"
+
+
+def writers_queue_in_order(connection: AsyncConnection) -> bool:
+    """Whether a writer that waits gets its turn by itself: SQLite's look again now and then, so leave them a gap."""
+    return is_postgresql(connection)
+
+
+async def share_rules(connection: AsyncConnection) -> None:
+    """Let nobody change the rules until this writing transaction ends.
+
+    What it writes under the rules it reads from now on is then committed before any other rules are in force. On
+    SQLite writers queue anyway.
+    """
+    if is_postgresql(connection):
+        await connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": _RULES_KEY})
+
+
+async def claim_rules(connection: AsyncConnection) -> bool:
+    """Be alone with the rules until this transaction ends; False when others kept them for too long."""
+    if not is_postgresql(connection):
+        return True
+    for _ in range(_CLAIM_ATTEMPTS):
+        if await _claims(connection):
+            return True
+        await asyncio.sleep(_CLAIM_PAUSE_S)
+    return False
+
+
+async def _claims(connection: AsyncConnection) -> bool:
+    attempt = await connection.begin_nested()
+    try:
+        await connection.execute(text(f"SET LOCAL lock_timeout = {_CLAIM_MS}"))
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _RULES_KEY})
+        await connection.execute(text("SET LOCAL lock_timeout = DEFAULT"))
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        await attempt.rollback()
+        return False
+    await attempt.commit()
+    return True
 
 
 async def next_change(connection: AsyncConnection) -> int:

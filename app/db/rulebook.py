@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from datetime import UTC
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, date
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.complaint.clocks import DatedCalendar, Rulebook
-from app.db.changes import RULES
+from app.complaint.rulebook import DatedCalendar, Rulebook, Variant
+from app.db.changes import RULES, share_rules
+from app.db.session import is_writing
 from app.db.tables.machine import Counter
 from app.db.tables.rules import Calendar, CalendarVersion, Policy, PolicyVersion
 from app.db.tables.units import Unit, UnitAncestor
@@ -27,9 +29,15 @@ class Rulebooks:
     def __init__(self) -> None:
         self._held: Rulebook | None = None
         self._compiled: dict[int, CompiledCalendar] = {}
+        self._variants: dict[Variant, CompiledCalendar] = {}
 
     async def current(self, connection: AsyncConnection) -> Rulebook:
-        """The rulebook in force; costs one small query unless the rules or units changed."""
+        """The rulebook in force; costs one small query unless the rules or units changed.
+
+        Who writes under it holds it: no other rules come into force before that transaction ends.
+        """
+        if is_writing(connection):
+            await share_rules(connection)
         revision = await connection.scalar(select(Counter.value).where(Counter.name == RULES)) or 0
         if self._held is None or self._held.revision != revision:
             self._held = await self._read(connection, int(revision))
@@ -50,13 +58,18 @@ class Rulebooks:
             unit_codes={unit.id: unit.code for unit in units},
             validator_id=validators[0] if validators else None,
             zone=next((dated.calendar.zone for dated in calendars.values()), UTC),
+            variants=self._variants,
         )
 
     async def _calendars(
         self, connection: AsyncConnection
     ) -> tuple[dict[str, DatedCalendar], dict[int, CompiledCalendar]]:
+        columns = (
+            CalendarVersion.id, CalendarVersion.version, CalendarVersion.effective_on, CalendarVersion.rules,
+            Calendar.name,
+        )  # fmt: skip
         statement = (
-            select(CalendarVersion.id, CalendarVersion.rules, Calendar.name)
+            select(*columns)
             .join(Calendar, Calendar.id == CalendarVersion.calendar_id)
             .where(CalendarVersion.published_at.is_not(None))
             .order_by(CalendarVersion.calendar_id, CalendarVersion.version)
@@ -65,8 +78,30 @@ class Rulebooks:
         for row in await connection.execute(statement):
             if row.id not in self._compiled:
                 self._compiled[row.id] = compile_calendar(parse_rules(row.rules))
-            newest[row.name] = DatedCalendar(row.id, self._compiled[row.id])
+            former = newest.get(row.name)
+            compiled = self._compiled[row.id]
+            newest[row.name] = DatedCalendar(row.id, compiled, row.effective_on, former, row.version)
         return newest, dict(self._compiled)
+
+
+def with_calendar(
+    rules: Rulebook, name: str, version_id: int, compiled: CompiledCalendar, effective_on: date | None
+) -> Rulebook:
+    """The rules as they would be with one more version of a calendar."""
+    newest = DatedCalendar(version_id, compiled, effective_on, rules.calendars.get(name))
+    return replace(
+        rules,
+        calendars={**rules.calendars, name: newest},
+        calendar_by_id={**rules.calendar_by_id, version_id: compiled},
+        chosen={},
+        variants={},
+    )
+
+
+def with_policies(rules: Rulebook, versions: Iterable[PolicyValue]) -> Rulebook:
+    """The rules as they would be with these versions of policies, in the place of those with the same ids."""
+    by_id = {**rules.policy_by_id, **{version.id: version for version in versions}}
+    return replace(rules, policies=tuple(by_id.values()), policy_by_id=by_id, chosen={})
 
 
 async def stored_calendars(connection: AsyncConnection) -> dict[str, CalendarRules]:

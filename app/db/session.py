@@ -62,6 +62,12 @@ async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             yield connection
 
 
+def is_writing(connection: AsyncConnection) -> bool:
+    """Whether the connection was opened by `writing`."""
+    sync_connection = connection.sync_connection
+    return sync_connection is not None and bool(sync_connection.get_execution_options().get("tanggap_writes", False))
+
+
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One reading transaction; nothing it did is kept."""

@@ -40,10 +40,10 @@ _one = _headers.where(Complaint.id == bindparam("complaint_id"))
 
 _clocks = select(
     SlaClock.complaint_id, SlaClock.clock, SlaClock.cycle, SlaClock.family, SlaClock.unit_id,
-    SlaClock.policy_version_id, SlaClock.calendar_version_id, SlaClock.state, SlaClock.target_unit,
-    SlaClock.target_amount, SlaClock.target_s, SlaClock.started_at, SlaClock.due_at, SlaClock.stopped_at,
-    SlaClock.breached_at, SlaClock.elapsed_s, SlaClock.paused_s, SlaClock.remaining_s, SlaClock.paused_since,
-    SlaClock.pause_reason, SlaClock.is_provisional,
+    SlaClock.policy_version_id, SlaClock.calendar_version_id, SlaClock.exception_unit_id, SlaClock.state,
+    SlaClock.target_unit, SlaClock.target_amount, SlaClock.target_s, SlaClock.started_at, SlaClock.due_at,
+    SlaClock.stopped_at, SlaClock.breached_at, SlaClock.elapsed_s, SlaClock.paused_s, SlaClock.remaining_s,
+    SlaClock.paused_since, SlaClock.pause_reason, SlaClock.is_provisional,
 ).where(SlaClock.complaint_id.in_(bindparam("ids", expanding=True)))  # fmt: skip
 
 _sources = (
@@ -169,7 +169,7 @@ def _reading(row: Any, rules: Rulebook, now: datetime) -> Reading:
         is_breached = row.breached_at is not None
         return Reading(row.elapsed_s or 0, row.paused_s, row.remaining_s, is_breached, row.breached_at)
     needs_calendar = row.calendar_version_id is not None and row.target_unit.needs_calendar
-    calendar = rules.calendar_by_id[row.calendar_version_id] if needs_calendar else rules.always
+    calendar = rules.calendar(row.calendar_version_id, row.exception_unit_id) if needs_calendar else rules.always
     stored = Stored(
         row.state, row.started_at, row.due_at, row.stopped_at, row.breached_at,
         row.paused_s, row.paused_since, row.elapsed_s, row.target_s,
