@@ -79,7 +79,7 @@ def _dumps(value: object, **_options: object) -> str:
 def _quieten(level: str) -> None:
     """Libraries that write a line for each request or tick speak up from WARNING, unless everything is wanted."""
     chatty = logging.NOTSET if level == "DEBUG" else logging.WARNING
-    for name in ("httpx", "httpcore", "apscheduler", "uvicorn.access"):
+    for name in ("httpx", "httpcore", "apscheduler", "uvicorn.access", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(chatty)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         library = logging.getLogger(name)
