@@ -10,13 +10,13 @@ from enum import StrEnum
 from itertools import pairwise
 
 from app.complaint.events import CaseEvent, EventKind, Timing
-from app.complaint.history import PAUSE_COMPLAINANT, Case, PauseFacts
+from app.complaint.history import Case, PauseFacts
 
 _HAPPENINGS = frozenset({EventKind.STATUS, EventKind.ASSIGNED, EventKind.REPLIED, EventKind.MOVE})
 
 
 class Holder(StrEnum):
-    """Whom a stretch of the wait is charged to."""
+    """Whom a stretch of the wait is charged to; while it waits for the complainant, for whatever reason, them."""
 
     SOURCE_DELAY = "source_delay"
     UNROUTED = "unrouted"
@@ -124,12 +124,12 @@ class _Holders:
         self.delayed_until = delayed_until
         self.stints = case.stints
         self.begins = [stint.assigned_at for stint in case.stints]
-        self.asked = [pause for pause in case.pauses if pause.reason == PAUSE_COMPLAINANT]
+        self.pauses = case.pauses
 
     def at(self, instant: datetime) -> tuple[Holder, int | None]:
         if instant < self.delayed_until:
             return Holder.SOURCE_DELAY, None
-        if any(_covers(pause, instant) for pause in self.asked):
+        if any(_covers(pause, instant) for pause in self.pauses):
             return Holder.COMPLAINANT, None
         place = bisect_right(self.begins, instant)
         return (Holder.UNIT, self.stints[place - 1].unit_id) if place else (Holder.UNROUTED, None)

@@ -1,4 +1,4 @@
-"""The words of an account of a clock, in Indonesian and English."""
+"""The words of the rows of a clock's account, in Indonesian and English."""
 
 from __future__ import annotations
 
@@ -23,6 +23,19 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "after_due": "{open}, sesudah batas waktu",
         "by": "{text} (oleh {actor})",
         "estimated": "{text} (perkiraan)",
+        "span": "{text}, {span} tidak dihitung",
+        "no_span": "{text}, seluruhnya di luar jam kerja",
+        "held": "dipegang {name}",
+        "handed": "diserahkan dari {former} ke {name}",
+        "carried": "meneruskan sisa waktu siklus sebelumnya",
+        "returned": "hasil dikembalikan, waktu sejak {at} tetap dihitung",
+        "not_honoured": "{reason}: aturan ini tidak memberi jeda",
+        "moved": "dijanjikan selesai {at}, tenggat ikut pindah",
+        "capped": "dijanjikan selesai {at}, tenggat pindah ke batas terjauh {then}",
+        "not_later": "dijanjikan selesai {at}, tidak lebih lambat dari tenggat",
+        "used_up": "dijanjikan selesai {at}, tenggat tetap karena jatah perpanjangan habis",
+        "too_late": "dijanjikan selesai {at}, tenggat tetap karena sudah terlewati",
+        "no_target": "dijanjikan selesai {at}",
     },
     "en": {
         "open": "Working hours",
@@ -40,6 +53,19 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "after_due": "{open}, after the due time",
         "by": "{text} (by {actor})",
         "estimated": "{text} (estimated)",
+        "span": "{text}, {span} not counted",
+        "no_span": "{text}, all of it outside working hours",
+        "held": "held by {name}",
+        "handed": "handed over from {former} to {name}",
+        "carried": "goes on with what the former cycle had left",
+        "returned": "result sent back, the time since {at} counts after all",
+        "not_honoured": "{reason}: this policy gives no pause",
+        "moved": "promised for {at}, the due time moves there",
+        "capped": "promised for {at}, the due time moves to the latest that the policy allows, {then}",
+        "not_later": "promised for {at}, not later than the due time",
+        "used_up": "promised for {at}, the due time stays: no extension is left",
+        "too_late": "promised for {at}, the due time stays: it had passed",
+        "no_target": "promised for {at}",
     },
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
+from typing import NamedTuple
 
 from app.sla.calendars import CompiledCalendar
 from app.sla.fields import LAST_YEAR, DueOutOfRange, InvalidTarget
@@ -14,6 +15,8 @@ from app.sla.terms import (
     EventKind,
     Outcome,
     Pause,
+    Promise,
+    PromiseEffect,
     State,
     Target,
     TargetUnit,
@@ -29,6 +32,8 @@ __all__ = [
     "InvalidTarget",
     "Outcome",
     "Pause",
+    "Promise",
+    "PromiseEffect",
     "Reading",
     "State",
     "Step",
@@ -36,8 +41,10 @@ __all__ = [
     "Target",
     "TargetUnit",
     "Terms",
+    "Trace",
     "counting_calendar",
     "fire_at",
+    "first_due",
     "fold",
     "highest_passed",
     "next_step",
@@ -66,17 +73,25 @@ def fold(events: Iterable[ClockEvent], terms: Terms, *, as_of: datetime) -> Outc
     Raises:
         DueOutOfRange: the due time lies beyond the last year that can be computed.
     """
-    return trace(events, terms, as_of=as_of)[0]
+    return trace(events, terms, as_of=as_of).outcome
 
 
-def trace(events: Iterable[ClockEvent], terms: Terms, *, as_of: datetime) -> tuple[Outcome, Sequence[Pause]]:
-    """The outcome of `fold` together with the pauses that it counted, in order."""
+class Trace(NamedTuple):
+    """An outcome with the pauses and promised dates that led to it, in order."""
+
+    outcome: Outcome
+    pauses: Sequence[Pause]
+    promises: Sequence[Promise]
+
+
+def trace(events: Iterable[ClockEvent], terms: Terms, *, as_of: datetime) -> Trace:
+    """The outcome of `fold` and how it came about."""
     as_of = in_utc(as_of)
     happened = sorted((event for event in events if event.at <= as_of), key=attrgetter("at"))
     cycle = _Cycle(terms)
     for event in _without_voided_stops(happened):
         cycle.take(event)
-    return cycle.outcome(as_of), cycle.pauses
+    return Trace(cycle.outcome(as_of), cycle.pauses, cycle.promises)
 
 
 def _without_voided_stops(events: Sequence[ClockEvent]) -> Iterable[ClockEvent]:
@@ -98,6 +113,7 @@ class _Cycle:
         self.extensions = 0
         self.paused_s = 0
         self.pauses: list[Pause] = []
+        self.promises: list[Promise] = []
         self.pause: ClockEvent | None = None
         # From where the pause that goes on moves the due time: its begin, or a later promise made during it.
         self.moves_from: datetime | None = None
@@ -131,10 +147,10 @@ class _Cycle:
     def _resume(self, at: datetime) -> None:
         if self.pause is None:
             return
-        self.pauses.append(Pause(self.pause.at, at, self.pause.reason, self.pause.actor))
         self.paused_s += self._span(self.pause.at, at)
         if self.due_at is not None and not self.is_breached:
             self.due_at = self._moved(self.due_at, at)
+        self.pauses.append(Pause(self.pause.at, at, self.pause.reason, self.pause.actor, self.due_at))
         self.pause = self.moves_from = None
 
     def _moved(self, due_at: datetime, resumed_at: datetime) -> datetime:
@@ -145,16 +161,26 @@ class _Cycle:
 
     def _extend(self, event: ClockEvent) -> None:
         """Move the due time to the promised date, never to an earlier one."""
-        if event.promised_at is None or self.due_at is None or self.is_breached or self.started_at is None:
-            return
-        promised_at, cap = event.promised_at, self.terms.extension_cap
-        if cap is not None:
-            promised_at = min(promised_at, self.started_at + cap)
-        if self.extensions < self.terms.max_extensions and promised_at > self.due_at:
-            self.due_at = _within_range(promised_at, "promised_at")
-            self.extensions += 1
-            if self.pause is not None:
-                self.moves_from = event.at
+        if event.promised_at is not None:
+            effect = self._promise(event.at, event.promised_at)
+            self.promises.append(Promise(event.at, event.promised_at, effect, self.due_at))
+
+    def _promise(self, at: datetime, promised_at: datetime) -> PromiseEffect:
+        if self.due_at is None or self.started_at is None:
+            return PromiseEffect.NO_TARGET
+        if self.is_breached:
+            return PromiseEffect.TOO_LATE
+        if self.extensions >= self.terms.max_extensions:
+            return PromiseEffect.USED_UP
+        cap = self.terms.extension_cap
+        moved = promised_at if cap is None else min(promised_at, self.started_at + cap)
+        if moved <= self.due_at:
+            return PromiseEffect.NOT_LATER
+        self.due_at = _within_range(moved, "promised_at")
+        self.extensions += 1
+        if self.pause is not None:
+            self.moves_from = at
+        return PromiseEffect.MOVED if moved == promised_at else PromiseEffect.CAPPED
 
     def outcome(self, as_of: datetime) -> Outcome:
         if self.started_at is None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from itertools import islice, pairwise
 
 from app.sla.calendars import CompiledCalendar, DayNote, Layer, end_of_day
 from app.sla.catalogue import REASONS, TEXTS, language_of
 from app.sla.clock import trace
+from app.sla.speech import Speech
 from app.sla.terms import ClockEvent, Pause, Terms, counting_calendar, in_utc
 
 DETAILED_DAYS = 370
@@ -32,19 +33,29 @@ class RowKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Why a row counts as it does, free of language: a key of the catalogue and what fills it."""
+    """Why a row counts as it does, or what happened as it began; free of language: a key of the catalogue and its gaps.
+
+    `at` and `then` are the instants that it speaks of, `span_s` the span: of a pause, the open time that it covered.
+    """
 
     key: str
     name: str | None = None
+    former: str | None = None
     reason: str | None = None
     actor: str | None = None
+    at: datetime | None = None
+    then: datetime | None = None
+    span_s: int | None = None
     is_estimated: bool = False
     is_after_due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A stretch [from_at, to_at) of the account; `source` is the decree behind its hours."""
+    """A stretch [from_at, to_at) of the account; `source` is the decree behind its hours.
+
+    `marks` are what happened at `from_at`, such as a hand-over.
+    """
 
     from_at: datetime
     to_at: datetime
@@ -52,6 +63,7 @@ class Row:
     counted_s: int
     note: Note
     source: str | None = None
+    marks: tuple[Note, ...] = ()
 
 
 def explain(events: Iterable[ClockEvent], terms: Terms, *, as_of: datetime) -> list[Row]:
@@ -69,7 +81,7 @@ def explain(events: Iterable[ClockEvent], terms: Terms, *, as_of: datetime) -> l
         DueOutOfRange: the due time lies beyond the last year that can be computed.
     """
     as_of = in_utc(as_of)
-    outcome, pauses = trace(events, terms, as_of=as_of)
+    outcome, pauses, _ = trace(events, terms, as_of=as_of)
     if outcome.started_at is None:
         return []
     end = outcome.stopped_at or as_of
@@ -81,16 +93,21 @@ def explain(events: Iterable[ClockEvent], terms: Terms, *, as_of: datetime) -> l
     return rows
 
 
-def row_json(row: Row, language: str) -> dict[str, object]:
+def row_json(row: Row, language: str, zone: tzinfo = UTC) -> dict[str, object]:
     """The row as the doors give it, its note in Indonesian or English."""
     return {
         "from": instant_json(row.from_at),
         "to": instant_json(row.to_at),
         "kind": str(row.kind),
         "counted_seconds": row.counted_s,
-        "note": render(row.note, language),
+        "note": row_note(row, language, zone),
         "source": row.source,
     }
+
+
+def row_note(row: Row, language: str, zone: tzinfo = UTC) -> str:
+    """What a row was, then what happened as it began."""
+    return "; ".join(render(note, language, zone) for note in (row.note, *row.marks))
 
 
 def instant_json(at: datetime) -> str:
@@ -98,20 +115,30 @@ def instant_json(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def render(note: Note, language: str) -> str:
-    """The note in Indonesian or English.
+def render(note: Note, language: str, zone: tzinfo = UTC) -> str:
+    """The note in Indonesian or English, its instants in `zone`.
 
     >>> render(Note("holiday", name="Hari Suci Nyepi"), "id")
     'Hari libur: Hari Suci Nyepi'
     """
-    spoken = language_of(language)
-    texts, reason = TEXTS[spoken], note.reason or ""
-    text = texts[note.key].format(name=note.name, reason=REASONS[spoken].get(reason, reason))
+    speech = Speech(language_of(language), zone)
+    texts, reasons = TEXTS[speech.language], REASONS[speech.language]
+    text = texts[note.key].format(
+        name=note.name,
+        former=note.former,
+        reason=reasons.get(note.reason or "", note.reason),
+        at=speech.instant(note.at) if note.at else None,
+        then=speech.instant(note.then) if note.then else None,
+    )
     if note.is_estimated:
         text = texts["estimated"].format(text=text)
     if note.is_after_due:
         text = texts["after_due"].format(open=text)
-    return texts["by"].format(text=text, actor=note.actor) if note.actor else text
+    if note.actor:
+        text = texts["by"].format(text=text, actor=note.actor)
+    if note.span_s is not None:
+        text = texts["span" if note.span_s else "no_span"].format(text=text, span=speech.span(note.span_s))
+    return text
 
 
 class _Account:
@@ -131,7 +158,8 @@ class _Account:
             yield from self._run(at, pause.from_at)
             if pause.from_at < pause_end:
                 key = "paused_reason" if pause.reason else "paused"
-                note = Note(key, reason=pause.reason, actor=pause.actor)
+                covered_s = self.calendar.position(pause_end) - self.calendar.position(pause.from_at)
+                note = Note(key, reason=pause.reason, actor=pause.actor, span_s=covered_s)
                 yield Row(pause.from_at, pause_end, RowKind.PAUSED, 0, note)
             at = pause_end
         yield from self._run(at, self.end)

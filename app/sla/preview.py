@@ -78,7 +78,7 @@ def _answer(case: object, calendars: CalendarLookup, language: str) -> dict[str,
         "elapsed_seconds": outcome.elapsed_s,
         "paused_seconds": outcome.paused_s,
         "remaining_seconds": outcome.remaining_s,
-        "explain": [row_json(row, language) for row in explain(events, terms, as_of=as_of)],
+        "explain": [row_json(row, language, calendar.zone) for row in explain(events, terms, as_of=as_of)],
     }
 
 

@@ -170,12 +170,41 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A stretch of a cycle that was paused; `to_at` is None while it goes on."""
+    """A stretch of a cycle that was paused; `to_at` is None while it goes on.
+
+    `due_at` is the due time after it; None while it goes on and where the cycle has none.
+    """
 
     from_at: datetime
     to_at: datetime | None
     reason: str | None = None
     actor: str | None = None
+    due_at: datetime | None = None
+
+
+class PromiseEffect(StrEnum):
+    """What a promised date did to the due time."""
+
+    MOVED = "moved"
+    CAPPED = "capped"
+    NOT_LATER = "not_later"
+    USED_UP = "used_up"
+    TOO_LATE = "too_late"
+    NO_TARGET = "no_target"
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A date that was promised at `at`, and the due time after it.
+
+    `capped`: the due time moved to the policy's cap, which lies before the promised date. `too_late`: the cycle was
+    breached. `used_up`: the policy allows no further extension.
+    """
+
+    at: datetime
+    promised_at: datetime
+    effect: PromiseEffect
+    due_at: datetime | None = None
 
 
 def _unit(value: object, field: str) -> TargetUnit:

@@ -18,9 +18,10 @@ from app.sla.clock import (
     Terms,
     fold,
     parse_target,
+    trace,
 )
 
-from .conftest import wib
+from .conftest import WIB, wib
 
 HOUR = Target(TargetUnit.WORKING_MINUTE, 60)
 TEN_HOURS = Target(TargetUnit.WORKING_MINUTE, 600)
@@ -209,6 +210,36 @@ def test_a_clock_without_a_target_is_measured_and_never_breached(office) -> None
     outcome = fold(events, Terms(None, office), as_of=wib("2026-06-30 11:00"))
     assert (outcome.due_at, outcome.breached_at, outcome.remaining_s, outcome.target_s) == (None, None, None, None)
     assert outcome.paused_s == 3_600
+
+
+def test_the_trace_says_what_each_promised_date_did(office) -> None:
+    def told(*days: str, cap: int | None = None, most: int = 1, target=HOUR) -> list[tuple[str, str | None]]:
+        promises = [("2026-06-02 09:30", "extend", {"promised_at": wib(day)}) for day in days]
+        terms = Terms(target, office, extension_cap=timedelta(days=cap) if cap else None, max_extensions=most)
+        found = trace(life(("2026-06-02 09:00", "start"), *promises), terms, as_of=wib("2026-06-02 09:40")).promises
+        return [(str(each.effect), each.due_at and f"{each.due_at.astimezone(WIB):%d %H:%M}") for each in found]
+
+    assert told("2026-06-05 10:00", "2026-06-09 10:00") == [("moved", "05 10:00"), ("used_up", "05 10:00")]
+    assert told("2026-06-20 10:00", cap=4) == [("capped", "06 09:00")]
+    assert told("2026-06-02 09:59") == [("not_later", "02 10:00")]
+    assert told("2026-06-05 10:00", target=None) == [("no_target", None)]
+    late = life(("2026-06-02 09:00", "start"), ("2026-06-02 11:00", "extend", {"promised_at": wib("2026-06-05 10:00")}))
+    found = trace(late, Terms(HOUR, office, max_extensions=1), as_of=wib("2026-06-02 12:00")).promises
+    assert [(str(each.effect), each.due_at) for each in found] == [("too_late", wib("2026-06-02 10:00"))]
+
+
+def test_the_trace_says_where_each_pause_left_the_due_time(office) -> None:
+    events = life(
+        ("2026-06-02 09:00", "start"),
+        ("2026-06-02 09:30", "pause"),
+        ("2026-06-02 10:30", "resume"),
+        ("2026-06-02 10:40", "pause"),
+    )
+    pauses = trace(events, Terms(HOUR, office), as_of=wib("2026-06-02 15:00")).pauses
+    assert [(each.to_at, each.due_at) for each in pauses] == [
+        (wib("2026-06-02 10:30"), wib("2026-06-02 11:00")),
+        (None, None),
+    ]
 
 
 def test_a_stop_without_a_time_is_not_judged_even_after_due(office) -> None:

@@ -80,7 +80,7 @@ def test_a_pause_is_one_row_with_its_reason_and_who_asked(office) -> None:
         as_of="2026-06-04 11:00",
     ) == [
         ("02 09:00", "02 10:00", 3_600, "Jam kerja"),
-        ("02 10:00", "04 10:00", 0, "Jeda: menunggu validasi (oleh Biro Pemerintahan)"),
+        ("02 10:00", "04 10:00", 0, "Jeda: menunggu validasi (oleh Biro Pemerintahan), 15 jam tidak dihitung"),
         ("04 10:00", "04 11:00", 3_600, "Jam kerja"),
     ]
 
@@ -114,7 +114,7 @@ def test_a_long_span_is_summed_up_between_two_changes(office) -> None:
     )
     assert [note for *_, note in rows] == [
         "Jam kerja dalam rentang panjang, dijumlahkan",
-        "Jeda: menunggu suku cadang",
+        "Jeda: menunggu suku cadang, 165 jam tidak dihitung",
         "Jam kerja dalam rentang panjang, dijumlahkan",
     ]
 

@@ -94,8 +94,8 @@ def test_the_account_speaks_the_language_asked_for() -> None:
         {"at": "2026-06-02T01:00:00Z", "kind": "pause", "reason": "awaiting_complainant", "actor": "sari"},
     ]
     for language, note in (
-        ("id", "Jeda: menunggu pelapor (oleh sari)"),
-        ("en-US", "Paused: waiting for the complainant (by sari)"),
+        ("id", "Jeda: menunggu pelapor (oleh sari), 2 jam tidak dihitung"),
+        ("en-US", "Paused: waiting for the complainant (by sari), 2 hours not counted"),
     ):
         assert ask(language, events=events)["explain"][1]["note"] == note
 
