@@ -21,7 +21,6 @@ class DatedCalendar:
     calendar: CompiledCalendar
     effective_on: date | None = None
     former: DatedCalendar | None = None
-    version: int = 1
 
     def on(self, day: date) -> DatedCalendar:
         """The version that governs a cycle which starts on the day: the newest that is in effect then."""
@@ -57,6 +56,8 @@ class Rulebook:
     """What `choose` answered before, since a batch asks the same few questions again and again."""
     variants: dict[Variant, CompiledCalendar] = field(default_factory=dict)
     """Calendars compiled with the exceptions of units."""
+    calendar_numbers: Mapping[int, int] = field(default_factory=dict)
+    """The number of each calendar version, by its id."""
 
     def calendar(self, version_id: int | None, exception_unit_id: int | None = None) -> CompiledCalendar:
         """The calendar that a stored clock counts on, by what its row names; without a version it counts always."""

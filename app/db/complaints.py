@@ -18,6 +18,7 @@ from app.complaint.lifecycle import OPEN, TERMINAL
 from app.db.case_rows import Stored, read_stored, slot_rows
 from app.db.changes import next_change, reserve_ids
 from app.db.corrections import corrections
+from app.db.moved import entries, moved_by_rules
 from app.db.tables.complaints import Complaint, ComplaintEvent, Pause, QueueSlot, SlaClock, Stint
 from app.sla.clock import State
 
@@ -144,9 +145,8 @@ class _Work:
             self._put("header", {"id_": change.complaint_id, **values})
         self._add_events(change.complaint_id, added, case, stored)
         self._add_clocks(change.complaint_id, rows, stored)
-        if stored and added:
-            for row in corrections(change.complaint_id, stored.clocks, rows, now=self.now):
-                self._put("event", {**_NO_EVENT, **row})
+        if stored:
+            self._add_consequences(change.complaint_id, added, rows, stored)
         self._add_spans(change.complaint_id, case, stored)
         self._add_slots(change.complaint_id, values, was, is_sure=change.bumps)
         return Advanced(complaint_id=change.complaint_id, case=case, rows=rows, version=version)
@@ -161,6 +161,19 @@ class _Work:
         for key, effect in (stored.effects if stored else {}).items():
             if case.effects[key] is not effect:
                 self._put("effect", {"complaint_id_": complaint_id, "key_": key, "effect": case.effects[key]})
+
+    def _add_consequences(
+        self, complaint_id: int, added: Sequence[CaseEvent], rows: Sequence[ClockRow], stored: Stored
+    ) -> None:
+        """What the new fold changes that nobody did just now goes on record too: new rules, breaches cleared late."""
+        moved = moved_by_rules(stored.clocks, rows, self.rules)
+        found = list(entries(complaint_id, moved, self.rules, change_no=self.change_no, now=self.now))
+        if added:
+            by_rules = {each.key for each in moved}
+            others = [row for row in rows if row.key not in by_rules]
+            found += corrections(complaint_id, stored.clocks, others, now=self.now)
+        for row in found:
+            self._put("event", {**_NO_EVENT, **row})
 
     def _add_clocks(self, complaint_id: int, rows: Sequence[ClockRow], stored: Stored | None) -> None:
         former = stored.clocks if stored else {}

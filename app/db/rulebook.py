@@ -44,7 +44,7 @@ class Rulebooks:
         return self._held
 
     async def _read(self, connection: AsyncConnection, revision: int) -> Rulebook:
-        calendars, by_id = await self._calendars(connection)
+        calendars, numbers = await self._calendars(connection)
         versions = await _policy_versions(connection)
         units = (await connection.execute(select(Unit.id, Unit.code, Unit.is_validator))).all()
         validators = [unit.id for unit in units if unit.is_validator]
@@ -53,17 +53,17 @@ class Rulebooks:
             policies=tuple(versions.values()),
             calendars=calendars,
             policy_by_id=versions,
-            calendar_by_id=by_id,
+            calendar_by_id=dict(self._compiled),
             ancestors=await _ancestors(connection),
             unit_codes={unit.id: unit.code for unit in units},
             validator_id=validators[0] if validators else None,
             zone=next((dated.calendar.zone for dated in calendars.values()), UTC),
             variants=self._variants,
+            calendar_numbers=numbers,
         )
 
-    async def _calendars(
-        self, connection: AsyncConnection
-    ) -> tuple[dict[str, DatedCalendar], dict[int, CompiledCalendar]]:
+    async def _calendars(self, connection: AsyncConnection) -> tuple[dict[str, DatedCalendar], dict[int, int]]:
+        """The newest versions by name, and the number of every version by its id."""
         columns = (
             CalendarVersion.id, CalendarVersion.version, CalendarVersion.effective_on, CalendarVersion.rules,
             Calendar.name,
@@ -75,13 +75,15 @@ class Rulebooks:
             .order_by(CalendarVersion.calendar_id, CalendarVersion.version)
         )
         newest: dict[str, DatedCalendar] = {}
+        numbers: dict[int, int] = {}
         for row in await connection.execute(statement):
             if row.id not in self._compiled:
                 self._compiled[row.id] = compile_calendar(parse_rules(row.rules))
             former = newest.get(row.name)
             compiled = self._compiled[row.id]
-            newest[row.name] = DatedCalendar(row.id, compiled, row.effective_on, former, row.version)
-        return newest, dict(self._compiled)
+            newest[row.name] = DatedCalendar(row.id, compiled, row.effective_on, former)
+            numbers[row.id] = row.version
+        return newest, numbers
 
 
 def with_calendar(

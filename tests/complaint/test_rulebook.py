@@ -42,7 +42,7 @@ def hourly(clock="respond", **values):
 
 def rules_with(calendar, clock="respond", **dated):
     former = DatedCalendar(2, office())
-    newest = DatedCalendar(3, calendar, former=former, version=2, **dated)
+    newest = DatedCalendar(3, calendar, former=former, **dated)
     return rulebook([hourly(clock)], calendars={"office": newest}, calendar_by_id={2: former.calendar, 3: calendar})
 
 
