@@ -16,6 +16,7 @@ from app.sla.calendars import CompiledCalendar
 from app.sla.clock import (
     ClockEvent,
     EventKind,
+    Outcome,
     State,
     Stored,
     Target,
@@ -252,10 +253,7 @@ def _row(cycle: Cycle, judge: _Judge, facts: CaseFacts, rules: Rulebook, former:
     )
     outcome = fold(events, terms, as_of=max(event.at for event in events))
     assert outcome.started_at is not None
-    step = None
-    if version is not None and not facts.is_history:
-        counting = counting_calendar(version.target, terms.calendar)
-        step = upcoming_step(Stored.of(outcome), counting, version, judge.raised_step)
+    next_step, next_fire_at = (None, None) if facts.is_history else _next_step(outcome, terms.calendar, judge)
     return ClockRow(
         clock=cycle.clock,
         cycle=cycle.cycle,
@@ -281,9 +279,16 @@ def _row(cycle: Cycle, judge: _Judge, facts: CaseFacts, rules: Rulebook, former:
         timing=cycle.timing,
         error_s=cycle.error_s,
         raised_step=judge.raised_step,
-        next_step=step[0] if step else None,
-        next_fire_at=step[1] if step else None,
+        next_step=next_step,
+        next_fire_at=next_fire_at,
     )
+
+
+def _next_step(outcome: Outcome, calendar: CompiledCalendar, judge: _Judge) -> tuple[int | None, datetime | None]:
+    if judge.version is None:
+        return None, None
+    counting = counting_calendar(judge.version.target, calendar)
+    return upcoming_step(Stored.of(outcome), counting, judge.version, judge.raised_step) or (None, None)
 
 
 def _terms(
