@@ -242,15 +242,7 @@ def _chosen(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook) -> tupl
 
 def _row(cycle: Cycle, judge: _Judge, facts: CaseFacts, rules: Rulebook, former: ClockRow | None) -> ClockRow:
     version = judge.version
-    events, terms = counted(
-        cycle,
-        facts,
-        rules,
-        policy_version_id=version.id if version else None,
-        calendar_version_id=judge.calendar_id,
-        exception_unit_id=judge.exception_unit_id,
-        left_s=former.remaining_s if former else None,
-    )
+    events, terms = _counted_by(judge, cycle, facts, rules, former)
     outcome = fold(events, terms, as_of=max(event.at for event in events))
     assert outcome.started_at is not None
     next_step, next_fire_at = (None, None) if facts.is_history else _next_step(outcome, terms.calendar, judge)
@@ -281,6 +273,20 @@ def _row(cycle: Cycle, judge: _Judge, facts: CaseFacts, rules: Rulebook, former:
         raised_step=judge.raised_step,
         next_step=next_step,
         next_fire_at=next_fire_at,
+    )
+
+
+def _counted_by(
+    judge: _Judge, cycle: Cycle, facts: CaseFacts, rules: Rulebook, former: ClockRow | None
+) -> tuple[list[ClockEvent], Terms]:
+    return counted(
+        cycle,
+        facts,
+        rules,
+        policy_version_id=judge.version.id if judge.version else None,
+        calendar_version_id=judge.calendar_id,
+        exception_unit_id=judge.exception_unit_id,
+        left_s=former.remaining_s if former else None,
     )
 
 
