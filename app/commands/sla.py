@@ -81,7 +81,7 @@ async def _verify() -> tuple[int, list[Difference]]:
 
 
 def recompute(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Fold every open complaint again under the rules in force; closed clocks keep their verdict."""
+    """Fold every complaint again under the rules in force; closed clocks keep their verdict."""
     changed = run(_recompute())
     show({"recomputed": changed}, as_json=as_json)
     say("Versions of complaints stay as they were: only clocks moved.")

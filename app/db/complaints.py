@@ -188,8 +188,8 @@ class _Work:
 
     def _add_spans(self, complaint_id: int, case: Case, stored: Stored | None) -> None:
         for kind, count in (("stint", stored.stint_count), ("pause", stored.pause_count)) if stored else ():
-            for ordinal in range(1, count + 1):
-                self._put(f"{kind}_gone", {"id_": complaint_id, "ordinal_": ordinal})
+            if count:
+                self._put(f"{kind}_gone", {"id_": complaint_id})
         for kind, rows in _span_rows(complaint_id, case).items():
             for row in rows:
                 self._put(kind, row)
@@ -200,7 +200,7 @@ class _Work:
         """Places that `was` gives already stay; a recalculation is not sure of them, since units move in their tree."""
         if is_sure and was == (values["is_open"], values["unit_id"], values["queue_at"]):
             return
-        if was[0]:
+        if was[0] or not is_sure:
             self._put("slot_gone", {"id_": complaint_id})
         if values["is_open"]:
             for row in slot_rows(complaint_id, values["unit_id"], values["queue_at"], self.rules):
@@ -329,10 +329,6 @@ _CHANGES = {
     .values({name: bindparam(name) for name in CLOCK_FIELDS}),
     "clock_gone": delete(_clock).where(_clock.c.id == bindparam("id_")),
     "slot_gone": delete(_slot).where(_slot.c.complaint_id == bindparam("id_")),
-    "stint_gone": delete(_stint).where(
-        _stint.c.complaint_id == bindparam("id_"), _stint.c.ordinal == bindparam("ordinal_")
-    ),
-    "pause_gone": delete(_pause).where(
-        _pause.c.complaint_id == bindparam("id_"), _pause.c.ordinal == bindparam("ordinal_")
-    ),
+    "stint_gone": delete(_stint).where(_stint.c.complaint_id == bindparam("id_")),
+    "pause_gone": delete(_pause).where(_pause.c.complaint_id == bindparam("id_")),
 }
