@@ -1,0 +1,1 @@
+"""Calendars and policies as rows with versions: checks, proposals, the recalculation that follows, what-if."""

@@ -1,0 +1,137 @@
+"""What is wrong with a version (it is refused) and what is doubtful about it (publishing asks for a confirmation)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import chain
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.complaint.clocks import CLOSED_STATES
+from app.db.tables.complaints import SlaClock
+from app.db.tables.rules import Calendar, CalendarVersion, Policy, PolicyVersion, ReasonCode
+from app.db.tables.sources import Category
+from app.db.tables.units import Unit
+from app.rules.contents import CalendarContent, Content, PolicyContent
+from app.sla.calendars import CalendarRules
+
+CLOCKS = ("respond", "resolve", "coordinate", "handle", "validate", "update")
+_DECREE_MONTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong or doubtful; `is_new` is one that the version in force does not have."""
+
+    code: str
+    field: str
+    message: str
+    is_new: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What checking a version came to."""
+
+    errors: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+    @property
+    def doubts(self) -> tuple[Finding, ...]:
+        """The warnings that somebody must confirm before the version is published."""
+        return tuple(warning for warning in self.warnings if warning.is_new)
+
+
+async def check(
+    connection: AsyncConnection, name: str, content: Content, base: Content | None, *, today: date
+) -> Findings:
+    """The findings of a version whose shape is sound; `base` is the version in force."""
+    if isinstance(content, CalendarContent):
+        held = base.rules if isinstance(base, CalendarContent) else None
+        excepted = [exception.unit for exception in content.rules.exceptions]
+        return Findings(
+            tuple(await _unknown_units(connection, "rules.exceptions", excepted)),
+            tuple(_calendar_warnings(content.rules, held, today)),
+        )
+    former = base if isinstance(base, PolicyContent) else None
+    warnings = await _policy_warnings(connection, name, content, former, today)
+    return Findings(tuple(await _policy_errors(connection, content)), tuple(warnings))
+
+
+def _calendar_warnings(rules: CalendarRules, held: CalendarRules | None, today: date) -> Iterator[Finding]:
+    known = {(found.code, found.message) for found in _doubts(held, today)} if held is not None else set()
+    for found in _doubts(rules, today):
+        yield replace(found, is_new=(found.code, found.message) not in known)
+
+
+def _doubts(rules: CalendarRules, today: date) -> Iterator[Finding]:
+    """Warnings of a calendar; one that knows no holidays (24x7) needs no decree."""
+    estimated = sorted(str(row.on) for row in rules.days if row.is_estimated)
+    estimated += [row.name or str(row.from_on) for row in rules.periods if row.is_estimated]
+    for name in estimated:
+        yield Finding("estimated", "rules.days", f"{name} is estimated, not decreed")
+    if not rules.days and rules.decreed_through is None:
+        return
+    last = max(chain([today.year], (special.on.year for special in rules.days)))
+    for year in range(today.year, last + 1):
+        if not _is_decreed(rules, year):
+            yield Finding("no_decree", "rules.decreed_through", f"the holidays of {year} are not decreed")
+    if today.month == _DECREE_MONTH and last == today.year and not _is_decreed(rules, today.year + 1):
+        message = f"the decree on the holidays of {today.year + 1} is missing, and it is December"
+        yield Finding("no_decree", "rules.decreed_through", message)
+
+
+def _is_decreed(rules: CalendarRules, year: int) -> bool:
+    if rules.decreed_through is not None:
+        return rules.decreed_through >= date(year, 12, 31)
+    return any(special.on.year == year and not special.is_estimated for special in rules.days)
+
+
+async def _policy_errors(connection: AsyncConnection, content: PolicyContent) -> list[Finding]:
+    published = select(CalendarVersion.id).where(
+        CalendarVersion.calendar_id == Calendar.id, CalendarVersion.published_at.is_not(None)
+    )
+    calendars = set(await connection.scalars(select(Calendar.name).where(published.exists())))
+    categories = set(await connection.scalars(select(Category.code)))
+    reasons = set(await connection.scalars(select(ReasonCode.code).where(ReasonCode.kind == "pause")))
+    errors = [
+        *_unknown(calendars, "calendar", "published calendar", [content.calendar]),
+        *_unknown(categories, "applies.categories", "category", content.applies.categories),
+        *_unknown(reasons, "honours", "reason for a pause", content.honours),
+        *await _unknown_units(connection, "applies.units", content.applies.units),
+    ]
+    if content.max_extensions and content.extension_cap_s is None:
+        errors.append(Finding("no_cap", "extension_cap_s", "is required where a promised date may move the due time"))
+    return errors
+
+
+def _unknown(known: Set[str], field: str, what: str, named: Sequence[str]) -> Iterator[Finding]:
+    for each in named:
+        if each not in known:
+            yield Finding("unknown", field, f"there is no {what} {each}")
+
+
+async def _unknown_units(connection: AsyncConnection, field: str, codes: Sequence[str]) -> list[Finding]:
+    known = set(await connection.scalars(select(Unit.code).where(Unit.code.in_(codes)))) if codes else set()
+    return list(_unknown(known, field, "unit", codes))
+
+
+async def _policy_warnings(
+    connection: AsyncConnection, name: str, content: PolicyContent, former: PolicyContent | None, today: date
+) -> list[Finding]:
+    """A version may reach back; what is closed keeps its verdict all the same, and that should surprise nobody."""
+    if former is None or content.effective_on == former.effective_on or content.effective_on >= today:
+        return []
+    statement = (
+        select(func.count())
+        .select_from(SlaClock)
+        .join(PolicyVersion, PolicyVersion.id == SlaClock.policy_version_id)
+        .join(Policy, Policy.id == PolicyVersion.policy_id)
+        .where(Policy.name == name, SlaClock.state.in_(CLOSED_STATES))
+    )
+    closed = int(await connection.scalar(statement) or 0)
+    message = f"it takes effect on {content.effective_on}, in the past; {closed} closed cycles keep their verdict"
+    return [Finding("past", "effective_on", message)] if closed else []
