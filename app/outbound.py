@@ -1,4 +1,4 @@
-"""The one guarded HTTP client: host allow-lists, no private address, pinned connections, size and time limits."""
+"""The one guarded way out: HTTP and TLS under host allow-lists, no private address, pinned, with limits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import re
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
 from typing import cast
@@ -61,6 +62,51 @@ def outbound_client(
     )
 
 
+async def dial(
+    host: str,
+    port: int,
+    *,
+    allowed_hosts: Sequence[str] = (),
+    patience: timedelta = timedelta(seconds=30),
+    context: ssl.SSLContext | None = None,
+) -> ssl.SSLSocket:
+    """A blocking TLS connection under the same rule as `outbound_client`, for what speaks no HTTP.
+
+    `patience` covers the connection and then each read and write. `context` is for those who trust another authority
+    than the public ones.
+
+    Raises: ForbiddenHost; httpx.ConnectError, httpx.ConnectTimeout.
+    """
+    allowed, name, seconds = _host_set(allowed_hosts), _fold_host(host), patience.total_seconds()
+    _check_host(name, allowed)
+    trusted = context or httpx.create_ssl_context(trust_env=False)
+    try:
+        async with asyncio.timeout(seconds):
+            addresses = await _permitted(host, port, allowed)
+        return await asyncio.to_thread(_connect, addresses, name, port, seconds, trusted)
+    except TimeoutError as error:
+        raise httpx.ConnectTimeout("it did not answer in time") from error
+    except (OSError, httpcore.ConnectError) as error:
+        raise httpx.ConnectError(str(error) or type(error).__name__) from error
+
+
+def _connect(addresses: Sequence[str], name: str, port: int, timeout: float, trusted: ssl.SSLContext) -> ssl.SSLSocket:
+    """A TLS connection to the first of the addresses that answers, with the certificate checked for the name."""
+    failure: OSError | None = None
+    for address in addresses:
+        try:
+            plain = socket.create_connection((address, port), timeout)
+        except OSError as error:
+            failure = error
+            continue
+        try:
+            return trusted.wrap_socket(plain, server_hostname=name)
+        except OSError:
+            plain.close()
+            raise
+    raise failure or OSError(f"{name} has no address")
+
+
 def check_url(url: str, allowed_hosts: Sequence[str] = ()) -> None:
     """Nothing for a URL that may be called, as far as can be told without asking the name service.
 
@@ -80,6 +126,10 @@ def _check_url(url: httpx.URL, allowed: frozenset[str]) -> None:
         raise ForbiddenHost("only http:// and https:// addresses with a host and a possible port may be called")
     if url.userinfo:
         raise ForbiddenHost(f"the address of {host} carries credentials; give them apart from the URL")
+    _check_host(host, allowed)
+
+
+def _check_host(host: str, allowed: frozenset[str]) -> None:
     if host in allowed:
         return
     if allowed:
@@ -199,7 +249,7 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         try:
-            addresses = await asyncio.wait_for(self._permitted(host, port), timeout)
+            addresses = await asyncio.wait_for(_permitted(host, port, self._allowed), timeout)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from error
         for address in addresses:
@@ -212,15 +262,20 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)
 
-    async def _permitted(self, host: str, port: int) -> list[str]:
-        addresses = await _resolve(host, port)
-        name = _fold_host(host)
-        if name in self._allowed:
-            return addresses
-        public = [address for address in addresses if (found := _literal(address)) is not None and _is_public(found)]
-        if self._allowed or (addresses and not public):
-            raise ForbiddenHost(f"{name} leads to a private address and is not in the list of allowed hosts")
-        return public
+
+async def _permitted(host: str, port: int, allowed: frozenset[str]) -> list[str]:
+    """The addresses of a host that may be called.
+
+    Raises: ForbiddenHost; httpcore.ConnectError for a name that cannot be resolved.
+    """
+    addresses = await _resolve(host, port)
+    name = _fold_host(host)
+    if name in allowed:
+        return addresses
+    public = [address for address in addresses if (found := _literal(address)) is not None and _is_public(found)]
+    if allowed or (addresses and not public):
+        raise ForbiddenHost(f"{name} leads to a private address and is not in the list of allowed hosts")
+    return public
 
 
 async def _resolve(host: str, port: int) -> list[str]:

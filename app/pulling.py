@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from app.db.session import reading, writing
 from app.intake import run
 from app.intake.health import stop_source
 from app.intake.sources import NewSource, add_source, find_source, read_source, source_token
-from app.outbound import outbound_client
+from app.outbound import dial, outbound_client
 from app.settings import Settings
 from app.vault import CannotOpen, Vault
 from connectors.contract import Client, Connector, InvalidOption, Window
@@ -100,7 +101,7 @@ async def import_file(
         raise InvalidInput(error.name, error.message) from error
     async with writing(plant.engine) as connection:
         if await find_source(connection, chosen.name) is None:
-            new = NewSource(name=chosen.name, connector="spreadsheet", every_s=None)
+            new = NewSource(name=chosen.name, connector=connector.name, every_s=None)
             await add_source(connection, new, plant.vault, now=utc_now())
     batches = connector.pull(_NoClient(), None, Window(until=utc_now()))
     return await run.import_batches(plant.intake, chosen.name, connector, batches, is_history=is_history)
@@ -126,7 +127,8 @@ def build_connector(source: Row[Any], vault: Vault) -> Connector:
 async def source_client(settings: Settings, options: Mapping[str, str]) -> AsyncIterator[Client]:
     """The guarded client of one source, at its own rate or the default one."""
     async with outbound_client(allowed_hosts=settings.allowed_source_hosts, max_redirects=_MAX_REDIRECTS) as http:
-        yield Fetcher(http, rate=request_rate(options, settings.source_rate))
+        guarded = partial(dial, allowed_hosts=settings.allowed_source_hosts)
+        yield Fetcher(http, rate=request_rate(options, settings.source_rate), dial=guarded)
 
 
 class _NoClient:
@@ -134,3 +136,6 @@ class _NoClient:
 
     async def get(self, url: str, *, params: object = None, headers: object = None) -> Any:
         raise InvalidInput("url", "a file is read from disk, not over HTTP")
+
+    async def dial(self, host: str, port: int) -> Any:
+        raise InvalidInput("url", "a file is read from disk, not over a connection")

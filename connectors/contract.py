@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 import unicodedata
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -179,15 +180,24 @@ class Response:
 
 
 class Client(Protocol):
-    """The guarded HTTP client that a connector is given; it limits rate, time, size and reachable hosts.
-
-    Raises: SourceUnavailable, RateLimited, AccessDenied; `NotFound` for 404 and 410; `UnexpectedPayload` for the
-    other refusals (400, 405, 422 ...) and for a body over the size limit.
-    """
+    """The guarded client that a connector is given; it limits rate, time, size and reachable hosts."""
 
     async def get(
         self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Response: ...
+    ) -> Response:
+        """The whole answer of an HTTP GET.
+
+        Raises: SourceUnavailable, RateLimited, AccessDenied; `NotFound` for 404 and 410; `UnexpectedPayload` for the
+        other refusals (400, 405, 422 ...) and for a body over the size limit.
+        """
+        ...
+
+    async def dial(self, host: str, port: int) -> ssl.SSLSocket:
+        """A blocking TLS connection with a time limit, for a source that speaks no HTTP; the caller closes it.
+
+        Raises: SourceUnavailable, AccessDenied.
+        """
+        ...
 
 
 class Connector(Protocol):
@@ -219,6 +229,16 @@ class Detailing(Protocol):
 
     async def detail(self, client: Client, complaint: IncomingComplaint) -> IncomingComplaint:
         """The complaint completed by its detail call; unchanged where the source has no detail for it."""
+        ...
+
+
+@runtime_checkable
+class Rereading(Protocol):
+    """A connector that reads one raw record by itself: a reject after its mapping was mended, a stored record, a
+    record that was pushed."""
+
+    def reread(self, raw: Raw) -> IncomingComplaint | Reject:
+        """What `pull` makes of the same record."""
         ...
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -17,13 +18,17 @@ from connectors.contract import AccessDenied, NotFound, RateLimited, Response, S
 
 MIB = 1024 * 1024
 
+Dial = Callable[[str, int], Awaitable[ssl.SSLSocket]]
+"""Opens a guarded TLS connection; it raises as httpx does (`app.outbound.dial`)."""
+
 
 class Fetcher:
     """The `Client` of one source, over an HTTP client that is passed in (`app.outbound.outbound_client`).
 
     Requests are spaced evenly at `rate` a second. What may pass by itself (no answer, 5xx, a short Retry-After) is
     tried `attempts` times with exponential backoff and full jitter; a wait longer than `patience` is left to the
-    caller as RateLimited. `timeout` covers one whole request, so a source that drips bytes cannot hold a run.
+    caller as RateLimited. `timeout` covers one whole request, so a source that drips bytes cannot hold a run. Without
+    `dial` it is a client for HTTP alone.
     """
 
     def __init__(
@@ -36,8 +41,10 @@ class Fetcher:
         patience: timedelta = timedelta(seconds=15),
         timeout: timedelta = timedelta(seconds=60),
         max_bytes: int = 64 * MIB,
+        dial: Dial | None = None,
     ) -> None:
         self._http = http
+        self._dial = dial
         self._limiter = AsyncLimiter(1, 1 / rate)
         self._attempts = attempts
         self._backoff = backoff
@@ -58,6 +65,28 @@ class Fetcher:
                 await self._limiter.acquire()
                 return await self._once(url, params, headers)
         raise SourceUnavailable("the source was not asked: no attempt is allowed")
+
+    async def dial(self, host: str, port: int) -> ssl.SSLSocket:
+        """A guarded TLS connection; what may pass by itself is tried again as for `get`.
+
+        Raises: as `connectors.contract.Client` says.
+        """
+        waits = _Waits(self._backoff, self._patience)
+        async for attempt in stamina.retry_context(on=waits, attempts=self._attempts, timeout=None):
+            with attempt:
+                await self._limiter.acquire()
+                return await self._dial_once(host, port)
+        raise SourceUnavailable("the source was not asked: no attempt is allowed")
+
+    async def _dial_once(self, host: str, port: int) -> ssl.SSLSocket:
+        if self._dial is None:
+            raise AccessDenied(f"{host}:{port} may not be called: this client speaks HTTP alone")
+        try:
+            return await self._dial(host, port)
+        except httpx.TransportError as error:
+            raise SourceUnavailable(f"{host}:{port} could not be reached: {error}") from error
+        except httpx.RequestError as error:
+            raise AccessDenied(f"{host}:{port} may not be called: {error}") from error
 
     async def _once(self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None) -> Response:
         place = _place(url)

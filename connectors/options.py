@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="DataclassInstance")
 
+_TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
 
 def read_options(kind: type[T], given: Mapping[str, str]) -> T:
-    """The options dataclass with the given words read as the types of its defaults (int, float, str).
+    """The options dataclass with the given words read as the types of its defaults (bool, int, float, str).
 
     Raises: InvalidOption for an unknown name, a word of the wrong type, and what the dataclass itself refuses.
     """
@@ -68,6 +70,15 @@ def check_zone(name: str) -> ZoneInfo:
         raise InvalidOption("timezone", "is not a known time zone name such as Asia/Jakarta") from error
 
 
+def check_choice(name: str, word: str, choices: Sequence[str]) -> None:
+    """Nothing for one of the choices.
+
+    Raises: InvalidOption for another word.
+    """
+    if word not in choices:
+        raise InvalidOption(name, f"must be one of {', '.join(choices)}")
+
+
 def check_range(name: str, value: int, *, low: int, high: int) -> None:
     """Nothing for a value from `low` to `high`.
 
@@ -77,7 +88,11 @@ def check_range(name: str, value: int, *, low: int, high: int) -> None:
         raise InvalidOption(name, f"must be from {low} to {high}")
 
 
-def _read(name: str, word: str, default: object) -> int | float | str:
+def _read(name: str, word: str, default: object) -> bool | int | float | str:
+    if isinstance(default, bool):
+        if word.strip().casefold() not in _TRUTH:
+            raise InvalidOption(name, "must be yes or no")
+        return _TRUTH[word.strip().casefold()]
     try:
         if isinstance(default, int):
             return int(word)

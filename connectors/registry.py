@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from connectors.contract import Connector
+from connectors.contract import Connector, InvalidOption
 from connectors.crm import connector as crm
 from connectors.jaki import connector as jaki
+from connectors.mailbox import connector as mailbox
+from connectors.open311 import connector as open311
 from connectors.options import read_rate
 from connectors.spreadsheet import connector as spreadsheet
 from connectors.spreadsheet.connector import open_file
@@ -51,11 +53,21 @@ def request_rate(options: Mapping[str, str], default: float) -> float:
     return read_rate(options, default)
 
 
+def _build_lapor(*, url: str, token: str | None, options: Mapping[str, str]) -> Connector:
+    """A file of SP4N-LAPOR: the spreadsheet connector by a profile of its own (`lapor/README.md`)."""
+    if "profile" in options:
+        raise InvalidOption("profile", "is not an option here: the profile is lapor")
+    return spreadsheet.build(url=url, token=token, options={**options, "profile": "lapor"})
+
+
 CONNECTORS: Mapping[str, ConnectorKind] = {
     kind.name: kind
     for kind in (
         ConnectorKind("crm", "CRM (Cepat Respon Masyarakat), the public dashboard interface", crm.build),
         ConnectorKind("jaki", "JAKI, the citizen application", jaki.build),
+        ConnectorKind("open311", "an Open311 GeoReport v2 server, JSON or XML", open311.build),
+        ConnectorKind("lapor", "an export of SP4N-LAPOR as a file", _build_lapor, is_over_http=False),
+        ConnectorKind("mailbox", "the mailbox of an official channel, over IMAP", mailbox.build, is_over_http=False),
         ConnectorKind("spreadsheet", "a CSV, TSV, JSON lines or Excel file", spreadsheet.build, is_over_http=False),
     )
 }

@@ -13,6 +13,7 @@ from connectors.contract import (
     Client,
     IncomingComplaint,
     Precedence,
+    Raw,
     Reject,
     SourceTraits,
     SourceUnavailable,
@@ -104,6 +105,10 @@ class CrmConnector:
     async def detail(self, client: Client, complaint: IncomingComplaint) -> IncomingComplaint:
         """See `Detailing.detail`: village and evidence."""
         return with_detail(complaint, await self.client.detail(client, complaint.external_id))
+
+    def reread(self, raw: Raw) -> IncomingComplaint | Reject:
+        """See `Rereading.reread`."""
+        return to_complaint(raw, zone=ZoneInfo(self.options.timezone))
 
 
 def build(*, url: str, token: str | None, options: Mapping[str, str]) -> CrmConnector:

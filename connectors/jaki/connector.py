@@ -14,6 +14,7 @@ from connectors.contract import (
     Client,
     IncomingComplaint,
     Precedence,
+    Raw,
     Reject,
     SourceTraits,
     SourceUnavailable,
@@ -139,6 +140,10 @@ class JakiConnector:
         if progress.newest is None:
             return progress
         return replace(progress, updated_since=progress.newest - timedelta(minutes=self.options.lookback_minutes))
+
+    def reread(self, raw: Raw) -> IncomingComplaint | Reject:
+        """See `Rereading.reread`."""
+        return to_complaint(raw, zone=ZoneInfo(self.options.timezone))
 
 
 def build(*, url: str, token: str | None, options: Mapping[str, str]) -> JakiConnector:

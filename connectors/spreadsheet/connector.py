@@ -14,11 +14,12 @@ from connectors.contract import (
     IncomingComplaint,
     InvalidOption,
     Precedence,
+    Raw,
     Reject,
     SourceTraits,
     Window,
 )
-from connectors.options import read_options
+from connectors.options import check_zone, read_options
 from connectors.spreadsheet.mapping import to_complaint
 from connectors.spreadsheet.packing import File, fingerprint
 from connectors.spreadsheet.profile import Profile, checked_times, load_profile
@@ -31,7 +32,7 @@ _DELIMITERS = {"comma": ",", "tab": "\t", "\\t": "\t", "semicolon": ";", "pipe":
 @dataclass(frozen=True, slots=True)
 class SpreadsheetOptions:
     """Which profile reads the file, a delimiter where the file's own is not found by itself, and a time format
-    (`%d/%m/%Y %H:%M:%S`) where the file's is another than the profile's.
+    (`%d/%m/%Y %H:%M:%S`) and time zone where the file's are others than the profile's.
 
     Raises: InvalidOption for a delimiter that is not one character (or `tab`, `comma`, `semicolon`, `pipe`).
     """
@@ -39,8 +40,11 @@ class SpreadsheetOptions:
     profile: str = ""
     delimiter: str = ""
     time_format: str = ""
+    timezone: str = ""
 
     def __post_init__(self) -> None:
+        if self.timezone:
+            check_zone(self.timezone)
         if (len(self.delimiter) > 1 and self.delimiter not in _DELIMITERS) or self.delimiter in ("\n", "\r", '"'):
             raise InvalidOption("delimiter", "must be one character, or tab, comma, semicolon or pipe")
 
@@ -52,12 +56,13 @@ class SpreadsheetConnector:
     file: File
     profile: Profile
     delimiter: str | None = None
-    name: str = "spreadsheet"
+    name: str = field(init=False)
     carries_ticket_codes: bool = False
     precedence: Precedence = field(default_factory=Precedence)
     traits: SourceTraits = field(init=False)
 
     def __post_init__(self) -> None:
+        self.name = self.profile.connector
         self.traits = SourceTraits(
             unit_root=self.profile.unit_root,
             policy_families=self.profile.policy_families,
@@ -77,6 +82,10 @@ class SpreadsheetConnector:
         rows = "has no rows" if first is None else "can be read"
         return f"the file fits the profile {self.profile.name} ({self.profile.title}) and {rows}"
 
+    def reread(self, raw: Raw) -> IncomingComplaint | Reject:
+        """See `Rereading.reread`."""
+        return to_complaint(raw, self.profile)
+
 
 def open_file(file: File, profile: str | Profile, options: Mapping[str, str] | None = None) -> SpreadsheetConnector:
     """A connector for a file and a profile, by its name or as the path of a TOML file.
@@ -87,6 +96,8 @@ def open_file(file: File, profile: str | Profile, options: Mapping[str, str] | N
     given = read_options(SpreadsheetOptions, options or {})
     if given.time_format:
         chosen = replace(chosen, times=checked_times([given.time_format]))
+    if given.timezone:
+        chosen = replace(chosen, zone=check_zone(given.timezone))
     return SpreadsheetConnector(file, chosen, _DELIMITERS.get(given.delimiter, given.delimiter) or None)
 
 

@@ -20,6 +20,7 @@ from connectors.spreadsheet.profile import CLOSED, Profile, precision_of
 
 _PRECISIONS = (TimePrecision.SECOND, TimePrecision.MINUTE, TimePrecision.DAY)
 _ROUNDED = 10**15
+_SECRET = frozenset({"whistleblowing"})
 _TIME_LIMIT = 100
 
 
@@ -33,7 +34,7 @@ def to_complaint(raw: Raw, profile: Profile) -> IncomingComplaint | Reject:
     value = row.cell(profile.columns.external_id)
     if isinstance(value, float) and abs(value) >= _ROUNDED:
         return Reject(raw, f"{profile.columns.external_id} has more digits than the workbook kept")
-    external_id = reading.identifier(value)
+    external_id = reading.identifier((reading.plain(value) or "").strip().removeprefix(profile.id_prefix))
     if external_id is None:
         return Reject(raw, f"{profile.columns.external_id} is missing or no usable id")
     reported = row.instant("reported_at", profile.columns.reported_at)
@@ -93,6 +94,7 @@ def _complaint(row: _Row, external_id: str, reported: reading.Instant) -> Incomi
     text = "\n".join(filter(None, (row.words(one, what="text", limit=reading.TEXT_LIMIT) for one in columns.text)))
     lat, lng = reading.place(row.cell(columns.lat), row.cell(columns.lng), notices, bounds=row.profile.bounds)
     updated = row.instant("updated_at", columns.updated_at)
+    classification = _classification(row)
     return IncomingComplaint(
         external_id=external_id,
         source_status=status,
@@ -102,12 +104,15 @@ def _complaint(row: _Row, external_id: str, reported: reading.Instant) -> Incomi
         reported_at=reported.at,
         raw=row.raw,
         content_hash=hash_raw(row.raw),
+        classification=classification,
         unit_label=row.verbatim(columns.unit, what="unit"),
+        village=row.words(columns.village, what="village"),
         lat=lat,
         lng=lng,
         address=row.words(columns.address, what="address", limit=reading.URL_LIMIT),
         subject=row.words(columns.subject, what="subject"),
         is_anonymous=reading.is_yes(row.cell(columns.anonymous)),
+        is_confidential=reading.is_yes(row.cell(columns.confidential)) or classification in _SECRET,
         updated_at=updated.at if updated else None,
         due_at=_due(row, reported),
         events=_events(row, status, reported, closed),
@@ -162,6 +167,12 @@ def _events(
     if closed and status:
         events.append(SourceEvent(closed.at, EventKind.STATUS, status))
     return tuple(events)
+
+
+def _classification(row: _Row) -> str | None:
+    """What kind of complaint it is: by the profile's table, else in the source's own word."""
+    word = row.words(row.profile.columns.classification, what="classification")
+    return None if word is None else row.profile.classifications.get(fold_word(word), word)
 
 
 def _channel(row: _Row) -> str:

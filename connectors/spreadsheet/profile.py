@@ -17,6 +17,8 @@ from connectors.contract import InvalidOption, TimePrecision, fold_word
 from connectors.options import check_zone
 
 PROFILES = Path(__file__).parent / "profiles"
+CONNECTORS = ("spreadsheet", "lapor")
+"""As what a file may come: the policies and status words of that connector hold for it."""
 _OPEN = frozenset(
     {"received", "coordinating", "dispatched", "in_progress", "scheduled", "rework"}
     | {"awaiting_validation", "awaiting_complainant"}
@@ -47,6 +49,9 @@ class Columns:
     lat: str | None = None
     lng: str | None = None
     anonymous: str | None = None
+    confidential: str | None = None
+    classification: str | None = None
+    village: str | None = None
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -64,7 +69,8 @@ class Profile:
     """How a file of one city is read.
 
     `times` are tried in order, never guessed; a format without hours states a day. In the columns of `midnight_is_day`
-    midnight means that no time of day was given. `status_words` and `channels` are keyed by `fold_word`.
+    midnight means that no time of day was given. `status_words`, `channels` and `classifications` are keyed by
+    `fold_word`; `id_prefix` is written before some ids and not part of them.
     """
 
     name: str
@@ -77,6 +83,9 @@ class Profile:
     opening_status: str | None = None
     status_words: Mapping[str, str] = field(default_factory=dict)
     channels: Mapping[str, str] = field(default_factory=dict)
+    classifications: Mapping[str, str] = field(default_factory=dict)
+    connector: str = CONNECTORS[0]
+    id_prefix: str = ""
     missing: frozenset[str] = reading.MISSING_WORDS
     unit_root: tuple[str, str] | None = None
     policy_families: tuple[str, ...] | None = None
@@ -170,13 +179,26 @@ def _parse(name: str, table: dict[str, Any]) -> Profile:
         midnight_is_day=frozenset(table.pop("midnight_is_day", ())),
         opening_status=opening,
         status_words=words,
-        channels={fold_word(word): str(channel) for word, channel in table.pop("channels", {}).items()},
+        channels=_folded(table.pop("channels", {})),
+        classifications=_folded(table.pop("classifications", {})),
+        connector=_checked_connector(table.pop("connector", CONNECTORS[0])),
+        id_prefix=str(table.pop("id_prefix", "")),
         missing=reading.MISSING_WORDS | {str(word).strip().casefold() for word in missing},
         unit_root=(str(root["code"]), str(root["name"])) if root else None,
         policy_families=tuple(map(str, families)) if families is not None else None,
         bounds=reading.Bounds(*map(float, bounds)) if bounds else reading.WORLD,
         **_checked_layout(table),
     )
+
+
+def _folded(words: Mapping[str, Any]) -> dict[str, str]:
+    return {fold_word(word): str(meaning) for word, meaning in words.items()}
+
+
+def _checked_connector(name: str) -> str:
+    if name not in CONNECTORS:
+        raise ValueError(f"its connector is none of {', '.join(CONNECTORS)}")
+    return name
 
 
 def _checked_columns(columns: Mapping[str, Any]) -> Columns:

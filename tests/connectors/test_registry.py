@@ -75,7 +75,7 @@ def test_a_file_needs_a_profile_and_a_path():
 
 
 def test_a_file_can_be_opened_by_the_name_of_each_profile():
-    assert profile_names() == ("boston311", "la311", "nyc311")
+    assert profile_names() == ("boston311", "la311", "lapor", "nyc311")
     for name in profile_names():
         assert open_file(b"", name).profile == load_profile(name)
 
