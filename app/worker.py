@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -26,12 +26,14 @@ from app.db.session import reading, writing
 from app.db.tables.machine import Worker
 from app.intake.sources import due_sources
 from app.pulling import Plant, process_name, pull_source
+from app.rules.recalculation import Bench, recalculate
 from app.workqueue.pauses import expire_pauses
 from connectors.contract import ConnectorError
 
 PULL_TICK = timedelta(seconds=1)
 ALERT_TICK = timedelta(seconds=1)
 EXPIRY_TICK = timedelta(seconds=5)
+RULES_TICK = timedelta(seconds=1)
 BEAT = timedelta(seconds=10)
 FORGET_AFTER = timedelta(days=1)
 STOP_PATIENCE = timedelta(seconds=20)
@@ -70,6 +72,11 @@ class Jobs:
         if ended:
             _log.info("pauses expired", ended=ended)
 
+    async def recalculate(self) -> None:
+        """Let the open clocks follow a change of rules, to its end, unless another worker does."""
+        while (done := await recalculate(self._bench)) is not None:
+            _log.info("clocks recalculated", **asdict(done))
+
     async def deliver(self) -> None:
         """Send what is due; a slow target holds up no sweep, since that is a job of its own."""
         await deliver(self.post)
@@ -81,6 +88,11 @@ class Jobs:
         async with writing(self.plant.engine) as connection:
             await upsert(connection, _worker, [row], key=("name",))
             await connection.execute(delete(Worker).where(Worker.seen_at < now - FORGET_AFTER))
+
+    @property
+    def _bench(self) -> Bench:
+        lease = timedelta(seconds=self.plant.settings.lease_seconds)
+        return Bench(self.plant.engine, self.plant.rulebooks, process_name(), lease, utc_now)
 
     async def finish(self) -> None:
         """Let running pulls end, for as long as is decent."""
@@ -116,6 +128,7 @@ def build_scheduler(jobs: Jobs) -> AsyncIOScheduler:
         ("sweep", jobs.sweep, ALERT_TICK),
         ("deliver", jobs.deliver, ALERT_TICK),
         ("expire", jobs.expire, EXPIRY_TICK),
+        ("recalculate", jobs.recalculate, RULES_TICK),
         ("beat", jobs.beat, BEAT),
     ):
         scheduler.add_job(_guarded(name, job), "interval", seconds=tick.total_seconds(), id=name)

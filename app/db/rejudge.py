@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -96,13 +96,11 @@ async def rejudge(
 
 async def would_move(
     connection: AsyncConnection, complaint_ids: Sequence[int], rules: Rulebook
-) -> Iterator[tuple[Stored, list[MovedClock]]]:
-    """What the rules would move of each complaint; nothing is written."""
+) -> list[tuple[int, list[MovedClock]]]:
+    """What the rules would move of each complaint, by id; nothing is written."""
     stored = await read_stored(connection, complaint_ids)
-    return (
-        (held, moved_clocks(held.clocks, refold(complaint_id, held, rules).rows))
-        for complaint_id, held in stored.items()
-    )
+    found = {each: moved_clocks(held.clocks, refold(each, held, rules).rows) for each, held in stored.items()}
+    return sorted(found.items())
 
 
 @dataclass(slots=True)
