@@ -10,7 +10,7 @@ from datetime import datetime
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from app.api import admin, alerts, complaints, documents, metrics, moves, sla, sources, system, units
+from app.api import accounts, admin, alerts, complaints, documents, metrics, moves, sla, sources, system, units
 from app.api.edge import Edge
 from app.api.errors import add_error_answers
 from app.api.metrics import RequestMetrics
@@ -32,6 +32,7 @@ API = "/api/v1"
 API_ROUTERS: tuple[APIRouter, ...] = (
     moves.router,
     complaints.router,
+    accounts.router,
     units.router,
     sla.router,
     alerts.router,

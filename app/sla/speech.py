@@ -65,9 +65,9 @@ class Speech:
         return f"{self.weekday(local)}, {self.day(local)}{_AT[self.language]}{self.time(at)} {_zone(local)}"
 
     def moment(self, at: datetime) -> str:
-        """The same for tables that name zone and year above: `19 Mar 09.05`."""
+        """The same for tables, short and without its zone: `19 Mar 2026 09.05`."""
         local = at.astimezone(self.zone)
-        return f"{local.day:2} {_SHORT_MONTHS[self.language][local.month - 1]} {self.time(at)}"
+        return f"{local.day:2} {_SHORT_MONTHS[self.language][local.month - 1]} {local.year} {self.time(at)}"
 
     def time(self, at: datetime) -> str:
         """The time of day; seconds only where there are any."""
