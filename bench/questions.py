@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.clock import utc_now
 from app.complaint.roles import Role
-from app.db.session import writing
+from app.db.session import reading, writing
 from app.db.tables.complaints import Complaint, QueueSlot
 from app.db.tables.units import Unit
 from app.logs import configure_logs
@@ -62,16 +62,20 @@ class Asking:
         self._client = client
         self._engine = engine
 
-    async def questions(self) -> list[Question]:
+    async def places(self) -> Sequence[Place]:
+        """The units that are asked about."""
+        async with reading(self._engine) as connection:
+            return await _busiest(connection)
+
+    async def questions(self, places: Sequence[Place]) -> list[Question]:
         """What is to be measured; each unit is asked for by an officer of its own."""
         async with writing(self._engine) as connection:
-            places = await _busiest(connection)
             tokens = {place.code: await _token(connection, place.code) for place in places}
             newest = await connection.scalar(select(func.max(Complaint.id)))
         found = []
         for place in places:
             path = f"{_LIST}?{urlencode({'unit': place.code, 'due': 'overdue'})}"
-            found.append(Question(f"first page overdue, {place.kind} ({place.overdue:,})", path, tokens[place.code]))
+            found.append(Question(f"first page overdue, {place.kind}", path, tokens[place.code]))
         for place in places:
             if place.kind in _DEEP_KINDS:
                 first = f"{_LIST}?{urlencode({'unit': place.code})}"

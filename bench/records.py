@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,7 +15,7 @@ import orjson
 from app.demo.report import Channel
 from app.demo.wire import jaki_item
 from bench.past import Past, Share, split
-from connectors.contract import Response
+from connectors.contract import Response, SourceUnavailable
 from connectors.jaki.client import PAGE_SIZE
 
 _SHARE = 2_000
@@ -74,3 +75,10 @@ class PageClient:
         following = f'"{number + 1}"' if number + 1 < self.pages else "null"
         body = b'{"data":%b,"next_cursor":%b}' % ((self.folder / _name(number)).read_bytes(), following.encode())
         return Response(200, {"content-type": "application/json"}, body)
+
+    async def dial(self, host: str, port: int) -> ssl.SSLSocket:
+        """Nothing: a folder speaks HTTP's part alone.
+
+        Raises: SourceUnavailable.
+        """
+        raise SourceUnavailable(f"{host}:{port} is not in the folder")

@@ -79,7 +79,10 @@ def _measure(databases: Databases, rows: int, requests: int) -> dict[str, float]
 
 async def _prepare(url: str) -> tuple[list[Question], list[Known]]:
     async with asking(_settings(url)) as app:
-        questions = await app.questions()
+        places = await app.places()
+        overdue = ", ".join(f"{place.overdue:,} of {place.kind} {place.code}" for place in places)
+        print(f"          overdue: {overdue}")
+        questions = await app.questions(places)
         return questions, [await app.known(question) for question in questions]
 
 
