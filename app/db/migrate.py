@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from sqlalchemy.pool import NullPool
 # Beside `app` in a checkout and in an installed wheel alike.
 _SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 _BUSY_SECONDS = 60
+_ASK_AGAIN_S = 0.1
 # The letters "tanggap" as a number, so that it meets no other program's lock.
 _ADVISORY_KEY = 0x74616E67676170
 
@@ -68,14 +70,22 @@ def connect(url: str) -> Iterator[Connection]:
 
 @contextmanager
 def _exclusive(url: str) -> Iterator[Connection]:
-    """A connection while nobody else migrates; the lock ends with the guard's transaction, whatever happens."""
+    """A connection while nobody else migrates; the lock ends with the guard's connection, whatever happens."""
     with connect(url) as connection:
         if connection.dialect.name == "sqlite":
             yield connection
             return
-        with connect(url) as guard, guard.begin():
-            guard.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_KEY})
+        with connect(url) as guard:
+            _wait_alone(guard)
             yield connection
+
+
+def _wait_alone(guard: Connection) -> None:
+    """Hold the lock until the guard closes. It asks again and again, outside any transaction: a statement that waits
+    keeps an old view of the data, for whose end an index that is made beside writers would wait in turn."""
+    guard.execution_options(isolation_level="AUTOCOMMIT")
+    while not guard.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}):
+        time.sleep(_ASK_AGAIN_S)
 
 
 def _config(connection: Connection) -> Config:

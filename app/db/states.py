@@ -1,4 +1,4 @@
-"""Closed sets of states that only rows have: of rejects, runs, alerts, deliveries, proposals and recalculations."""
+"""Closed sets of states and kinds that only rows have: of sources and what they bring, alerts, rules, doubles, jobs."""
 
 from __future__ import annotations
 
@@ -74,3 +74,38 @@ class RecalculationState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     REPLACED = "replaced"
+
+
+class Relation(StrEnum):
+    """How a later complaint belongs to an earlier one: the same event told twice, or the same trouble come back."""
+
+    DUPLICATE = "duplicate"
+    REPEAT = "repeat"
+
+
+class SuggestionState(StrEnum):
+    """Whether an officer has said what a probable double is."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+
+
+class NoticeKind(StrEnum):
+    """What about a source's data needs somebody: its shape, its words, or what it lists."""
+
+    NEW_FIELD = "new_field"
+    VANISHED_FIELD = "vanished_field"
+    UNKNOWN_STATUS = "unknown_status"
+    UNKNOWN_CATEGORY = "unknown_category"
+    GAP = "gap"
+    UNLISTED = "unlisted"
+
+
+class JobState(StrEnum):
+    """Where a backfill or an uploaded import stands; a `running` one whose worker died is taken over."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"

@@ -93,6 +93,13 @@ class Complaint(Schema):
             postgresql_where=condition("status = 'unknown'"),
             sqlite_where=condition("status = 'unknown'"),
         ),
+        Index(
+            "ix_complaint_place",
+            "lat",
+            "lng",
+            postgresql_where=condition("lat IS NOT NULL"),
+            sqlite_where=condition("lat IS NOT NULL"),
+        ),
     )
 
 
@@ -134,7 +141,16 @@ class ComplaintEvent(Schema):
     rank: Mapped[int]
     effect: Mapped[Effect]
     details: Mapped[Json_]
-    __table_args__ = (UniqueConstraint("complaint_id", "key"),)
+    __table_args__ = (
+        UniqueConstraint("complaint_id", "key"),
+        Index(
+            "ix_complaint_event_unknown",
+            "source_id",
+            "id",
+            postgresql_where=condition("status = 'unknown'"),
+            sqlite_where=condition("status = 'unknown'"),
+        ),
+    )
 
 
 class SlaClock(Schema):

@@ -15,12 +15,16 @@ from app.db.column_types import BigId, Json, UtcDateTime, by_value
 from app.db.states import (
     AlertState,
     DeliveryState,
+    JobState,
+    NoticeKind,
     ProposalState,
     RecalculationState,
     RejectState,
+    Relation,
     RuleKind,
     RunKind,
     RunState,
+    SuggestionState,
 )
 from app.sla.clock import State, TargetUnit
 
@@ -66,4 +70,8 @@ class Schema(DeclarativeBase):
         RuleKind: by_value(RuleKind, "kind"),
         ProposalState: by_value(ProposalState, "state"),
         RecalculationState: by_value(RecalculationState, "state"),
+        Relation: by_value(Relation, "relation"),
+        SuggestionState: by_value(SuggestionState, "state"),
+        NoticeKind: by_value(NoticeKind, "kind"),
+        JobState: by_value(JobState, "state"),
     }

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import text as condition
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.complaint.lifecycle import Status
+from app.db.column_types import Json
 from app.db.states import RejectState, RunKind, RunState
 from app.db.tables.schema import ComplaintId, Id, Json_, Schema, Sealed, SourceId
 
 
 class Source(Schema):
-    """An outside system, its schedule, its lease and what we know of its health."""
+    """An outside system, its schedule, its lease and what we know of its health.
+
+    `shape` counts the fields of the records that it gave, so that a new or vanished one is noticed.
+    """
 
     __tablename__ = "source"
     id: Mapped[Id]
@@ -38,6 +44,9 @@ class Source(Schema):
     open_until: Mapped[datetime | None]
     last_error: Mapped[str | None]
     last_error_at: Mapped[datetime | None]
+    sealed_push_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    shape: Mapped[Any] = mapped_column(Json, nullable=True)
+    reconciled_at: Mapped[datetime | None]
     __table_args__ = (Index("ix_source_next_run", "next_run_at"),)
 
 
@@ -77,7 +86,16 @@ class Reject(Schema):
     first_seen_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     times_seen: Mapped[int]
-    __table_args__ = (UniqueConstraint("source_id", "content_hash"),)
+    __table_args__ = (
+        UniqueConstraint("source_id", "content_hash"),
+        Index(
+            "ix_reject_open",
+            "source_id",
+            "external_id",
+            postgresql_where=condition("state = 'open'"),
+            sqlite_where=condition("state = 'open'"),
+        ),
+    )
 
 
 class SourceRun(Schema):
