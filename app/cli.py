@@ -7,7 +7,7 @@ import sys
 import typer
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from app.commands import alerts, demo, doctor, explain, people, serving, sla, sources
+from app.commands import alerts, demo, doctor, explain, people, rules, serving, sla, sources
 from app.commands.frame import BUSY, FAILED, say
 from app.complaint.errors import DomainError, SourceBusy
 from app.settings import SettingsError
@@ -25,6 +25,9 @@ cli.add_typer(people.token, name="token")
 cli.add_typer(people.officer, name="officer")
 cli.add_typer(sla.sla, name="sla")
 cli.add_typer(alerts.alerts, name="alerts")
+cli.add_typer(rules.calendar, name="calendar")
+cli.add_typer(rules.policy, name="policy")
+sla.sla.command("what-if")(rules.what_if)
 sla.sla.command("explain")(explain.explain)
 for name, command in (
     ("serve", serving.serve),

@@ -10,7 +10,22 @@ from datetime import datetime
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from app.api import accounts, admin, alerts, complaints, documents, metrics, moves, sla, sources, system, units
+from app.api import (
+    accounts,
+    admin,
+    alerts,
+    complaints,
+    documents,
+    metrics,
+    moves,
+    proposals,
+    rules,
+    sla,
+    sources,
+    system,
+    units,
+    what_if,
+)
 from app.api.edge import Edge
 from app.api.errors import add_error_answers
 from app.api.metrics import RequestMetrics
@@ -35,9 +50,12 @@ API_ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
     units.router,
     sla.router,
+    what_if.router,
     alerts.router,
     sources.router,
     admin.router,
+    proposals.router,
+    rules.router,
 )
 """Below `/api/v1`, for signed-in callers alone."""
 SIGNED_IN_ROUTERS: tuple[APIRouter, ...] = (documents.router,)

@@ -31,6 +31,10 @@ class Finding:
     message: str
     is_new: bool = True
 
+    def to_json(self) -> dict[str, object]:
+        """The finding as it is shown."""
+        return {"code": self.code, "field": self.field, "message": self.message, "is_new": self.is_new}
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
