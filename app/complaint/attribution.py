@@ -84,6 +84,26 @@ def attribute(case: Case, events: Iterable[CaseEvent], *, received_at: datetime,
     return Attribution(shares, sum(_seconds(*wait) for wait in waits))
 
 
+def held_seconds(case: Case, events: Iterable[CaseEvent], *, received_at: datetime) -> tuple[int | None, ...]:
+    """For each stint the seconds of the wait that its unit had in it; None for the one that goes on.
+
+    Of a complaint that is closed they add up to what the units have of the attribution.
+    """
+    ended = [stint.ended_at for stint in case.stints if stint.ended_at is not None]
+    if not ended:
+        return (None,) * len(case.stints)
+    found = attribute(case, events, received_at=received_at, as_of=max(ended))
+    held = [share for share in found.shares if share.holder is Holder.UNIT]
+    begins = [stint.assigned_at for stint in case.stints]
+    spans = zip(case.stints, begins, [*begins[1:], max(ended)], strict=True)
+    return tuple(None if stint.ended_at is None else _overlap(held, since, until) for stint, since, until in spans)
+
+
+def _overlap(shares: Iterable[Share], since: datetime, until: datetime) -> int:
+    """Seconds of the shares between two instants."""
+    return sum(max(0, _seconds(max(share.from_at, since), min(share.to_at, until))) for share in shares)
+
+
 def _delayed_until(case: Case, events: Iterable[CaseEvent], received_at: datetime) -> datetime:
     """Until when the source had not yet told us, nor dated anything later; an officer's own intake has no delay."""
     happened = list(events)

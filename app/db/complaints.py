@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.complaint.attribution import held_seconds
 from app.complaint.clocks import CaseFacts, ClockRow, Rulebook, headline, settle
 from app.complaint.errors import NotFound
 from app.complaint.events import CaseEvent, Effect
@@ -111,7 +112,7 @@ def refold(complaint_id: int, stored: Stored, rules: Rulebook) -> Refolded:
     case = fold_case(stored.events)
     rows = settle(case, facts_of(stored.header), rules, stored.held)
     header = _header_values(case, rows)
-    spans = _span_rows(complaint_id, case)
+    spans = _span_rows(complaint_id, case, stored.events, stored.header["received_at"])
     spans["slot"] = sorted(
         slot_rows(complaint_id, header["unit_id"], header["queue_at"], rules) if header["is_open"] else [],
         key=lambda row: row["ancestor_id"],
@@ -133,7 +134,8 @@ class _Work:
         header = dict(stored.header) if stored else {}
         was = (header.get("is_open", False), header.get("unit_id"), header.get("queue_at"))
         header.update(change.values)
-        case = fold_case([*(stored.events if stored else ()), *added])
+        events = [*(stored.events if stored else ()), *added]
+        case = fold_case(events)
         rows = settle(case, facts_of(header), self.rules, stored.held if stored else {})
         version = int(header.get("version", 0)) + change.bumps
         values = {**change.values, **_header_values(case, rows), "version": version, "change_no": self.change_no}
@@ -147,7 +149,8 @@ class _Work:
         self._add_clocks(change.complaint_id, rows, stored)
         if stored:
             self._add_consequences(change.complaint_id, added, rows, stored)
-        self._add_spans(change.complaint_id, case, stored)
+        spans = _span_rows(change.complaint_id, case, events, header["received_at"])
+        self._add_spans(change.complaint_id, spans, stored)
         self._add_slots(change.complaint_id, values, was, is_sure=change.bumps)
         return Advanced(complaint_id=change.complaint_id, case=case, rows=rows, version=version)
 
@@ -186,11 +189,13 @@ class _Work:
         for key in former.keys() - {row.key for row in rows}:
             self._put("clock_gone", {"id_": former[key]["id"]})
 
-    def _add_spans(self, complaint_id: int, case: Case, stored: Stored | None) -> None:
+    def _add_spans(
+        self, complaint_id: int, spans: Mapping[str, Sequence[dict[str, Any]]], stored: Stored | None
+    ) -> None:
         for kind, count in (("stint", stored.stint_count), ("pause", stored.pause_count)) if stored else ():
             if count:
                 self._put(f"{kind}_gone", {"id_": complaint_id})
-        for kind, rows in _span_rows(complaint_id, case).items():
+        for kind, rows in spans.items():
             for row in rows:
                 self._put(kind, row)
 
@@ -245,19 +250,24 @@ async def _update_headers(connection: AsyncConnection, rows: Sequence[dict[str, 
         await connection.execute(update(_complaint).where(Complaint.id == bindparam("id_")).values(values), group)
 
 
-def _span_rows(complaint_id: int, case: Case) -> dict[str, list[dict[str, Any]]]:
+def _span_rows(
+    complaint_id: int, case: Case, events: Sequence[CaseEvent], received_at: datetime
+) -> dict[str, list[dict[str, Any]]]:
     """The rows of a case's stints and pauses, numbered from 1."""
     spans: Mapping[str, tuple[tuple[str, ...], Sequence[object]]] = {
         "stint": (_STINT_FIELDS, case.stints),
         "pause": (_PAUSE_FIELDS, case.pauses),
     }
-    return {
+    found = {
         kind: [
             {"complaint_id": complaint_id, "ordinal": ordinal, **{name: getattr(span, name) for name in names}}
             for ordinal, span in enumerate(each, start=1)
         ]
         for kind, (names, each) in spans.items()
     }
+    held = held_seconds(case, events, received_at=received_at)
+    found["stint"] = [{**row, "held_s": held_s} for row, held_s in zip(found["stint"], held, strict=True)]
+    return found
 
 
 def facts_of(header: Mapping[str, Any]) -> CaseFacts:

@@ -53,7 +53,8 @@ async def _compare(connection: AsyncConnection, ids: Sequence[int], rules: Ruleb
         for key in held.clocks.keys() | clocks.keys():
             found += _differs_in_clock(complaint_id, key, held.clocks.get(key), clocks.get(key))
         for kind, rows in folded.spans.items():
-            found += _differs(complaint_id, kind, spans[kind].get(complaint_id, []), rows)
+            held_rows = spans[kind].get(complaint_id, [])
+            found += _differs(complaint_id, kind, held_rows, _as_far_as_kept(held_rows, rows))
         for name, effect in folded.effects.items():
             found += _differs(complaint_id, f"effect of {name}", held.effects[name], effect)
     return found
@@ -68,6 +69,12 @@ async def _spans(connection: AsyncConnection, ids: Sequence[int]) -> Mapping[str
         for row in rows:
             found[kind][row.complaint_id].append(dict(row._mapping))
     return found
+
+
+def _as_far_as_kept(stored: Sequence[dict[str, Any]], folded: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """A stint that ended before its seconds were kept has none until its complaint is folded again."""
+    unkept = {row["ordinal"] for row in stored if "held_s" in row and row["held_s"] is None}
+    return [{**row, "held_s": None} if row.get("ordinal") in unkept and "held_s" in row else row for row in folded]
 
 
 def _differs(complaint_id: int, what: str, stored: object, folded: object) -> list[Difference]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given as over
 from hypothesis import strategies as st
 
-from app.complaint.attribution import Attribution, Holder, attribute
+from app.complaint.attribution import Attribution, Holder, attribute, held_seconds
 from app.complaint.events import CaseEvent, EventKind, Timing
 from app.complaint.history import Case, fold_case
 from app.complaint.lifecycle import OPEN, TERMINAL, Move, Status, legal_moves
@@ -217,3 +217,34 @@ def test_the_shares_of_any_history_are_those_of_a_walk_through_it(events) -> Non
     assert {(each.holder, each.unit_id): each.seconds for each in found.totals} == {
         held: steps.count(held) * 1800 for held in steps
     }
+
+
+# --- what stints hold ---
+
+
+def test_a_stint_holds_what_is_its_units_own_once_it_has_ended() -> None:
+    events = (
+        *TAKEN,
+        move("12 10:00", Move.ASK_COMPLAINANT),
+        move("12 13:00", Move.COMPLAINANT_ANSWERED),
+        move("12 14:00", Move.FORWARD, unit_id=SUDIN),
+    )
+    assert held_seconds(fold_case(events), events, received_at=at("12 09:00")) == (2 * 3600, None)
+    closed = (*events, word("13 00:00", "resolved"))
+    assert held_seconds(fold_case(closed), closed, received_at=at("12 09:00")) == (2 * 3600, 10 * 3600)
+
+
+def test_a_closing_that_work_goes_on_over_leaves_its_time_with_the_stint_before() -> None:
+    events = (*TAKEN, word("12 10:00", "resolved"), move("12 14:00", Move.ACCEPT), word("12 15:00", "resolved"))
+    assert held_seconds(fold_case(events), events, received_at=at("12 08:00")) == (6 * 3600, 3600)
+
+
+@over(histories(("move", "give", "word", "look")), st.integers(0, 60))
+def test_the_stints_of_a_closed_complaint_hold_all_that_is_its_units(events, received) -> None:
+    case, received_at = fold_case(events), at("12 08:00") + received * HOUR
+    held = held_seconds(case, events, received_at=received_at)
+    assert [each is None for each in held] == [stint.ended_at is None for stint in case.stints]
+    if case.stints and None not in held:
+        found = attribute(case, events, received_at=received_at, as_of=at("17 08:00"))
+        units_s = sum(each.seconds for each in found.totals if each.holder is Holder.UNIT)
+        assert sum(each for each in held if each is not None) == units_s

@@ -202,7 +202,10 @@ class SlaClock(Schema):
 
 
 class Stint(Schema):
-    """One unit's holding of a complaint: from its assignment to its hand-over or the end."""
+    """One unit's holding of a complaint: from its assignment to its hand-over or the end.
+
+    `held_s` are the seconds of the citizen's wait that are its own, once it has ended.
+    """
 
     __tablename__ = "stint"
     complaint_id: Mapped[ComplaintId] = mapped_column(primary_key=True)
@@ -212,7 +215,11 @@ class Stint(Schema):
     accepted_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(20))
-    __table_args__ = (Index("ix_stint_unit_assigned", "unit_id", "assigned_at", "complaint_id"),)
+    held_s: Mapped[Seconds | None]
+    __table_args__ = (
+        Index("ix_stint_unit_assigned", "unit_id", "assigned_at", "complaint_id"),
+        Index("ix_stint_unit_ended", "unit_id", "ended_at"),
+    )
 
 
 class Pause(Schema):
