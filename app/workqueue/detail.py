@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from app.complaint.clocks import Rulebook
 from app.complaint.errors import NotFound
+from app.complaint.events import EventKind
 from app.db.column_types import BigId, UtcDateTime
 from app.db.complaints import find
 from app.db.scope import Scope, visible
@@ -24,6 +25,9 @@ from app.workqueue.asker import Asker
 from app.workqueue.cards import cards, header, is_hidden_from, shown, unit_name
 from app.workqueue.shapes import ClocksCard, ComplaintDetail, HistoryEntry, SourceRecordCard
 from app.workqueue.waiting import holder_cards, holding_cards, read_wait
+
+_DETAILED = (EventKind.RECALCULATED, EventKind.CORRECTED)
+"""Entries whose details are figures, never words of anybody."""
 
 _actor, _assignee = aliased(Officer), aliased(Officer)
 
@@ -146,6 +150,7 @@ def _entry(row: Any, *, is_hidden: bool, is_masked: bool) -> HistoryEntry:
         timing=row.timing,
         error_seconds=None if earliest_at is None else int((row.occurred_at - earliest_at).total_seconds()),
         effect=row.effect,
+        details=row.details if row.kind in _DETAILED else None,
     )
 
 

@@ -154,7 +154,8 @@ class ClocksCard(WaitCard):
 class HistoryEntry(TypedDict):
     """One entry of the history: when it happened, when we learned it, what it did.
 
-    An entry that is not `dated` happened up to `error_seconds` before `occurred_at`.
+    An entry that is not `dated` happened up to `error_seconds` before `occurred_at`. `details` are those of a clock
+    that was recalculated or corrected: what it was and what it is.
     """
 
     id: int
@@ -176,6 +177,7 @@ class HistoryEntry(TypedDict):
     timing: Timing
     error_seconds: int | None
     effect: Effect
+    details: dict[str, Any] | None
 
 
 class SourceRecordCard(TypedDict):
