@@ -26,7 +26,7 @@ from app.sla.clock import (
     fire_at,
     fold,
 )
-from app.sla.policy import Facts, PolicyVersion, choose
+from app.sla.policy import Facts, PolicyVersion
 
 MEASURED = ""
 """The family of a cycle that no policy judges: measured, without a due time."""
@@ -229,12 +229,7 @@ def _chosen(cycle: Cycle, case: Case, facts: CaseFacts, rules: Rulebook) -> tupl
     unit_id = cycle.unit_id if cycle.unit_id is not None else case.unit_id
     units = tuple(rules.unit_codes[each] for each in rules.ancestors.get(unit_id, ())) if unit_id is not None else ()
     asked = Facts(facts.connectors, facts.category, units, facts.channel, facts.classification, facts.families)
-    started_on = _started_on(cycle, rules)
-    key = (asked, cycle.clock, cycle.cycle, started_on.toordinal())
-    answer = rules.chosen.get(key)
-    if answer is None:
-        versions = choose(rules.policies, asked, clock=cycle.clock, cycle=cycle.cycle, on=started_on)
-        answer = rules.chosen[key] = tuple(versions)
+    answer = rules.judging(asked, clock=cycle.clock, cycle=cycle.cycle, on=_started_on(cycle, rules))
     if facts.source_due_at is None:
         return tuple(version for version in answer if version.target.unit is not TargetUnit.SOURCE_DUE)
     return answer

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, tzinfo
+from typing import Self
 
 from app.sla.calendars import CompiledCalendar, always_open, compile_calendar
-from app.sla.policy import Facts, PolicyVersion
+from app.sla.policy import Facts, PolicyVersion, choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,47 @@ class DatedCalendar:
             found = found.former
         return found
 
+
+@dataclass(frozen=True, slots=True)
+class Interests:
+    """All that the policies look at: whatever differs only in something else is judged alike."""
+
+    connectors: frozenset[str]
+    categories: frozenset[str]
+    units: frozenset[str]
+    channels: frozenset[str]
+    classifications: frozenset[str]
+    cycles: frozenset[int]
+    days: tuple[date, ...]
+
+    @classmethod
+    def of(cls, policies: Iterable[PolicyVersion]) -> Self:
+        """What these policies name, and the days on which one of them takes effect."""
+        applies = [policy.applies for policy in policies]
+        return cls(
+            connectors=frozenset(name for each in applies for name in each.connectors),
+            categories=frozenset(name for each in applies for name in each.categories),
+            units=frozenset(name for each in applies for name in each.units),
+            channels=frozenset(name for each in applies for name in each.channels),
+            classifications=frozenset(name for each in applies for name in each.classifications),
+            cycles=frozenset(number for each in applies for number in each.cycles),
+            days=tuple(sorted({policy.effective_on for policy in policies})),
+        )
+
+    def narrowed(self, facts: Facts) -> Facts:
+        """The facts without what no policy looks at."""
+        return Facts(
+            connectors=tuple(each for each in facts.connectors if each in self.connectors),
+            category=facts.category if facts.category in self.categories else None,
+            units=tuple(each for each in facts.units if each in self.units),
+            channel=facts.channel if facts.channel in self.channels else None,
+            classification=facts.classification if facts.classification in self.classifications else None,
+            families=facts.families,
+        )
+
+
+Question = tuple[Facts, str, int, int]
+"""Narrowed facts, clock, cycle (0: one that no policy names), how many of the days have come."""
 
 Variant = tuple[int, tuple[str, ...]]
 """A calendar version and the units, nearest first, whose exceptions it is read with."""
@@ -52,12 +95,26 @@ class Rulebook:
     validator_id: int | None = None
     zone: tzinfo = UTC
     always: CompiledCalendar = field(default_factory=always_open)
-    chosen: dict[tuple[Facts, str, int, int], tuple[PolicyVersion, ...]] = field(default_factory=dict)
+    chosen: dict[Question, tuple[PolicyVersion, ...]] = field(default_factory=dict)
     """What `choose` answered before, since a batch asks the same few questions again and again."""
     variants: dict[Variant, CompiledCalendar] = field(default_factory=dict)
     """Calendars compiled with the exceptions of units."""
     calendar_numbers: Mapping[int, int] = field(default_factory=dict)
     """The number of each calendar version, by its id."""
+    interests: Interests = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "interests", Interests.of(self.policies))
+
+    def judging(self, facts: Facts, *, clock: str, cycle: int, on: date) -> tuple[PolicyVersion, ...]:
+        """The policy versions that judge a cycle which starts on the day, one of each family."""
+        asked = self.interests.narrowed(facts)
+        days = bisect_right(self.interests.days, on)
+        question = asked, clock, cycle if cycle in self.interests.cycles else 0, days
+        answer = self.chosen.get(question)
+        if answer is None:
+            answer = self.chosen[question] = tuple(choose(self.policies, asked, clock=clock, cycle=cycle, on=on))
+        return answer
 
     def calendar(self, version_id: int | None, exception_unit_id: int | None = None) -> CompiledCalendar:
         """The calendar that a stored clock counts on, by what its row names; without a version it counts always."""
