@@ -18,6 +18,7 @@ _LISTS = ("service_requests", "requests", "services", "results", "data", "table"
 _ERRORS = frozenset({"description", "detail"})
 _ONE = frozenset({"request", "service"})
 _SERVICES_LIMIT = 5_000
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class Span:
         return self.end - self.start
 
     def halves(self) -> tuple[Span, Span]:
-        """The span cut in two, at a whole second."""
-        middle = self.start + timedelta(seconds=self.length.total_seconds() // 2)
+        """The span cut in two, a whole number of minutes after its start; it must be longer than one."""
+        middle = self.start + max(self.length // 2 // MINUTE, 1) * MINUTE
         return Span(self.start, middle), Span(middle, self.end)
 
 

@@ -18,10 +18,10 @@ from connectors.contract import (
     SourceTraits,
     Window,
 )
-from connectors.open311.client import Open311Client, Span
+from connectors.open311.client import MINUTE, Open311Client, Span
 from connectors.open311.mapping import STATUS_WORDS, to_complaint
 from connectors.open311.options import Open311Options
-from connectors.open311.spans import SMALLEST, SpanReader
+from connectors.open311.spans import SpanReader
 from connectors.options import check_base_url, read_options
 
 _CHECK_START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -145,7 +145,7 @@ def plan(progress: Progress | None, window: Window, options: Open311Options) -> 
 def cut(start: datetime, until: datetime, length: timedelta, bad: Iterable[datetime]) -> list[Span]:
     """The spans from `start` to `until`, none longer than `length`; each known bad minute stands alone."""
     edges = {start, until}
-    edges.update(edge for at in bad for edge in (at, at + SMALLEST) if start < edge < until)
+    edges.update(edge for at in bad for edge in (at, at + MINUTE) if start < edge < until)
     at = start + length
     while at < until:
         edges.add(at)

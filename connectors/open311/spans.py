@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from connectors.contract import Client, Reject, SourceUnavailable, hash_raw
-from connectors.open311.client import Open311Client, Span
+from connectors.open311.client import MINUTE, Open311Client, Span
 from connectors.open311.mapping import LISTED_NAME, lacks_name
 
-SMALLEST = timedelta(minutes=1)
 _BAD_LIMIT = 8
 
 
@@ -42,7 +41,7 @@ class SpanReader:
                     raise
             else:
                 continue
-            if current.length > SMALLEST:
+            if current.length > MINUTE:
                 waiting.extend(reversed(current.halves()))
             else:
                 yield [self._reject(current)]
@@ -51,19 +50,19 @@ class SpanReader:
         """The pages of a span until one brings no new id; where they are cut off, the halves of the span too: the only
         page is as full as the server ever makes one, or there is no end of pages."""
         options = self._source.options
-        size = pages = 0
+        first_size = 0
         for number in range(options.page_limit):
             items = await self._source.requests(self._client, span, number) or []
+            first_size = first_size if number else len(items)
             has_new, fresh = _take_in(items, seen)
             if fresh:
-                pages, size = pages + 1, max(size, len(items))
                 yield await self._with_names(fresh)
             if not has_new or not options.page_name:
-                is_cut_off = pages == 1 and size >= options.call_limit
+                is_cut_off = number <= 1 and first_size >= options.call_limit
                 break
         else:
             is_cut_off = True
-        if is_cut_off and span.length > SMALLEST:
+        if is_cut_off and span.length > MINUTE:
             for half in span.halves():
                 async for page in self._plain_pages(half, seen):
                     yield page
@@ -72,7 +71,7 @@ class SpanReader:
         """Whether the source answers at all: asked once a pull, for the last minute."""
         if self._is_up is None:
             try:
-                await self._source.requests(self._client, Span(self._until - SMALLEST, self._until), 0)
+                await self._source.requests(self._client, Span(self._until - MINUTE, self._until), 0)
                 self._is_up = True
             except SourceUnavailable:
                 self._is_up = False
@@ -82,7 +81,7 @@ class SpanReader:
         self.bad.add(span.start)
         if len(self.bad) > _BAD_LIMIT:
             raise SourceUnavailable(f"the source fails for more than {_BAD_LIMIT} separate minutes")
-        named = {"start_date": span.start.isoformat(), "end_date": span.end.isoformat()}
+        named = {"start_date": span.start.astimezone(UTC).isoformat(), "end_date": span.end.astimezone(UTC).isoformat()}
         return Reject(named, "the source fails whenever it is asked for the requests of this minute")
 
     async def _with_names(self, items: list[object]) -> list[object]:

@@ -52,6 +52,7 @@ class Mailbox:
     cut_in: str = ""
     drop_at: str = ""
     huge: bool = False
+    stalls: bool = False
     has_plain: bool = True
     commands: list[str] = field(default_factory=list)
     flags: set[int] = field(default_factory=set)
@@ -132,6 +133,8 @@ class _Talk:
             words = [quoted.replace('\\"', '"') or bare for quoted, bare in WORD.findall(rest)]
             name = words[0].upper() + (f" {words[1].upper()}" if words[0].upper() == "UID" else "")
             self.mailbox.commands.append(name if name in ("LOGIN", "AUTHENTICATE") else rest.strip())
+            if self.mailbox.stalls:
+                await asyncio.Event().wait()
             if name == self.mailbox.drop_at:
                 raise Hangup
             if await self.answer(tag, name, words):
