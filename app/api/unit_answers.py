@@ -12,7 +12,7 @@ from app.api.freshness import SourceFreshness
 from app.api.instants import rfc3339
 from app.sla.scorecard import AGE_LIMITS, Scorecard
 from app.units.directory import Directory, UnitCard
-from app.units.figures import CLOCKS, OpenTally, TrendDay, percent
+from app.units.figures import CLOCKS, HoldingTally, OpenTally, TrendDay, percent
 from app.units.links import Links, Query, unrouted
 from app.units.periods import Period
 from app.units.status import Status
@@ -117,6 +117,16 @@ class Handling(TypedDict):
     hops: Figure
 
 
+class Holding(TypedDict):
+    """The stints that ended in the period, and how long on average a unit had the complaint in one.
+
+    The source's delay and the complainant's own time are not the unit's.
+    """
+
+    stints: int
+    mean_seconds: float | None
+
+
 class DueOnDay(TypedDict):
     """Cycles due on a day, and how many of them were met."""
 
@@ -156,6 +166,7 @@ class StatusFigures(TypedDict):
     ageing: list[AgeBucket]
     clocks: dict[str, ClockFigures]
     handling: Handling
+    holding: Holding
     trend: list[TrendEntry]
 
 
@@ -219,6 +230,7 @@ def status_figures(units: Sequence[UnitCard], status: Status, links: Links, *, i
         ageing=list(_ageing(opened, links)),
         clocks={clock: _clock(clock, card, links) for clock, card in status.clocks.items()},
         handling=_handling(status, links),
+        holding=_holding(status.holding),
         trend=[_entry(day) for day in status.trend],
     )
 
@@ -230,7 +242,7 @@ SHEET_HEADER = (
         for clock in CLOCKS
         for figure in ("received", "met", "missed", "running_overdue", "compliance", "median_seconds", "p90_seconds")
     ),
-    "reported", "reopen_rate", "send_back_rate", "hops",
+    "reported", "reopen_rate", "send_back_rate", "hops", "holding_mean_seconds",
 )  # fmt: skip
 
 
@@ -247,6 +259,7 @@ def sheet_row(figures: StatusFigures) -> list[str | float | int | None]:
         oldest["since"] if oldest else None,
         *(value for clock in clocks for value in _clock_cells(clock)),
         *(handling[key]["value"] for key in ("reported", "reopen_rate", "send_back_rate", "hops")),
+        figures["holding"]["mean_seconds"],
     ]
 
 
@@ -307,6 +320,10 @@ def _handling(status: Status, links: Links) -> Handling:
         send_back_rate=_figure(percent(told.sent_back, told.received), reported),
         hops=_figure(hops, reported),
     )
+
+
+def _holding(tally: HoldingTally) -> Holding:
+    return Holding(stints=tally.stints, mean_seconds=round(tally.mean_s, 1) if tally.mean_s is not None else None)
 
 
 def _entry(day: TrendDay) -> TrendEntry:

@@ -39,6 +39,22 @@ class OpenTally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingTally:
+    """Stints that ended, and the seconds of the citizens' wait that their units had in them."""
+
+    stints: int = 0
+    held_s: int = 0
+
+    def __add__(self, other: HoldingTally) -> HoldingTally:
+        return HoldingTally(stints=self.stints + other.stints, held_s=self.held_s + other.held_s)
+
+    @property
+    def mean_s(self) -> float | None:
+        """How long a unit holds a complaint on average; None of nothing."""
+        return self.held_s / self.stints if self.stints else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DayTally:
     """One local day: complaints reported on it, cycles that were due on it and how many of those were met.
 

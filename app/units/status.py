@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
 from app.sla.scorecard import Scorecard
-from app.units.figures import CLOCKS, DayTally, OpenTally, TrendDay, together
+from app.units.figures import CLOCKS, DayTally, HoldingTally, OpenTally, TrendDay, together
 from app.units.periods import Period
-from app.units.tallies import cycle_tallies, open_tallies, reported_tallies
+from app.units.tallies import cycle_tallies, holding_tallies, open_tallies, reported_tallies
 
 Group = tuple[int, ...]
 """Units whose complaints, with all below them, make one status; a complaint below two of them counts once."""
@@ -26,7 +26,8 @@ class Status:
     """How a group of units does: what is open now, and how the clocks of the period went.
 
     `unrouted` are the open complaints that no unit holds, told beside the figures and never within them; None where
-    the caller does not cover them. `handling` sums the complaints that were reported in the period.
+    the caller does not cover them. `handling` sums the complaints that were reported in the period, `holding` the
+    stints that ended in it.
     """
 
     open: OpenTally
@@ -34,6 +35,7 @@ class Status:
     clocks: Mapping[str, Scorecard]
     trend: Sequence[TrendDay]
     handling: DayTally
+    holding: HoldingTally
 
 
 async def read_statuses(
@@ -50,13 +52,17 @@ async def read_statuses(
     open_ones = await open_tallies(connection, tops, with_unrouted=with_unrouted, now=now)
     cycles, days = await cycle_tallies(connection, tops, period)
     reported = await reported_tallies(connection, tops, period)
+    held = await holding_tallies(connection, tops, period)
     tree = _Tree(groups, rules.ancestors)
     unrouted = open_ones.pop(None, OpenTally()) if with_unrouted else None
     opened = tree.gather((unit_id, tally) for unit_id, tally in open_ones.items() if unit_id is not None)
     clocks = tree.gather((unit_id, (clock, card)) for (unit_id, clock), card in cycles.items())
     told = chain(days.items(), reported.items())
     daily = tree.gather((unit_id, (place, tally)) for (unit_id, place), tally in told)
-    return [_status(opened[each], unrouted, clocks[each], daily[each], period) for each in range(len(groups))]
+    holding = tree.gather(held.items())
+    return [
+        _status(opened[each], unrouted, clocks[each], daily[each], holding[each], period) for each in range(len(groups))
+    ]
 
 
 Value = TypeVar("Value")
@@ -87,6 +93,7 @@ def _status(
     unrouted: OpenTally | None,
     clocks: Sequence[tuple[str, Scorecard]],
     daily: Sequence[tuple[int, DayTally]],
+    holding: Sequence[HoldingTally],
     period: Period,
 ) -> Status:
     by_clock: dict[str, list[Scorecard]] = {clock: [] for clock in CLOCKS}
@@ -101,4 +108,5 @@ def _status(
         clocks={clock: together(cards) for clock, cards in by_clock.items()},
         trend=[TrendDay(day.on, tally) for day, tally in zip(period.days, by_day, strict=True)],
         handling=sum(by_day, DayTally()),
+        holding=sum(holding, HoldingTally()),
     )

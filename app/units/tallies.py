@@ -30,11 +30,11 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.complaint.cycles import CITIZEN_CLOCKS
 from app.db.column_types import UtcDateTime
 from app.db.judging import speaks
-from app.db.tables.complaints import Complaint, SlaClock
+from app.db.tables.complaints import Complaint, SlaClock, Stint
 from app.db.tables.units import UnitAncestor
 from app.sla.scorecard import AGE_LIMITS, Scorecard
 from app.sla.terms import State
-from app.units.figures import DayTally, OpenTally
+from app.units.figures import DayTally, HoldingTally, OpenTally
 from app.units.periods import Period
 
 # Spelled as the partial indexes spell their condition: SQLite recognises it in no other form.
@@ -114,6 +114,19 @@ async def reported_tallies(
     return {
         (unit_id, place): DayTally(received=count, reopened=reopened, sent_back=sent_back, hops=int(hops))
         for unit_id, place, count, reopened, sent_back, hops in await connection.execute(statement)
+    }
+
+
+async def holding_tallies(connection: AsyncConnection, tops: UnitIds, period: Period) -> dict[int, HoldingTally]:
+    """For each unit: its stints that ended in the period, and what it had in them of the citizens' wait."""
+    statement = (
+        select(Stint.unit_id, func.count(), func.sum(Stint.held_s))
+        .where(Stint.unit_id.in_(_below(tops)), _is_in(Stint.ended_at, period), Stint.held_s.is_not(None))
+        .group_by(Stint.unit_id)
+    )
+    return {
+        unit_id: HoldingTally(stints=count, held_s=int(held_s or 0))
+        for unit_id, count, held_s in await connection.execute(statement)
     }
 
 

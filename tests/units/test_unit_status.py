@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from app.complaint.lifecycle import OPEN
 from app.sla.scorecard import AGE_LIMITS
@@ -73,6 +75,29 @@ async def test_the_trend_and_the_handling_equal_a_recount(city: City) -> None:
         stopped = [row for row in counted.cycles(group, "resolve") if row.state in ("met", "missed")]
         assert day.tally.resolved == sum(row.stopped_at.astimezone(WIB).date() == day.on for row in stopped)
     assert status.handling.received == sum(day.tally.received for day in status.trend) > 20
+
+
+async def test_what_units_held_equals_a_recount_of_stints_less_the_waits_within_them(city: City) -> None:
+    groups, counted = [(city.units[code],) for code in UNITS], await city.recount()
+    stints, pauses = await city.rows("stint"), await city.rows("pause")
+    for span in map(period, PERIODS):
+        for group, status in zip(groups, await city.statuses(groups, span), strict=True):
+            ended = [row for row in stints if row.ended_at is not None and span.since <= row.ended_at < span.until]
+            mine = [row for row in ended if counted.lies_in(row.unit_id, group)]
+            held = [_length(row.assigned_at, row.ended_at) - _waits(row, pauses) for row in mine]
+            assert (status.holding.stints, status.holding.held_s) == (len(mine), sum(held)), (span.name, group)
+            assert status.holding.mean_s == (sum(held) / len(mine) if mine else None)
+    assert any(_waits(row, pauses) for row in stints if row.ended_at is not None)
+
+
+def _length(since: datetime, until: datetime) -> int:
+    return max(0, int((until - since).total_seconds()))
+
+
+def _waits(stint: Any, pauses: Sequence[Any]) -> int:
+    mine = [row for row in pauses if row.complaint_id == stint.complaint_id]
+    ends = [(row.started_at, row.ended_at or stint.ended_at) for row in mine]
+    return sum(_length(max(start, stint.assigned_at), min(end, stint.ended_at)) for start, end in ends)
 
 
 async def test_a_complaint_below_both_parents_counts_once_above_them(city: City) -> None:
