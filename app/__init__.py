@@ -11,6 +11,8 @@ The map of the house: workrooms side by side on a pure floor, three doors on top
     dependencies.py     what a request gets: one transaction, now, the caller
     outbound.py         the one guarded HTTP client
     pulling.py          a source row made into a running pull: connector, client, intake
+    backfilling.py      the past of a source: backfills in slices, the daily reconciliation
+    importing.py        files into the database: at once, or as uploads that wait for a worker
     vault.py            sealing of raw records and identities with the data key
 
   the floor, pure

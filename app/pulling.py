@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Row
@@ -20,14 +19,15 @@ from app.complaint.errors import InvalidInput
 from app.db.rulebook import Rulebooks
 from app.db.session import reading, writing
 from app.intake import run
+from app.intake.connecting import connect
 from app.intake.health import stop_source
-from app.intake.sources import NewSource, add_source, find_source, read_source, source_token
+from app.intake.sources import read_source
 from app.outbound import dial, outbound_client
 from app.settings import Settings
-from app.vault import CannotOpen, Vault
-from connectors.contract import Client, Connector, InvalidOption, Window
+from app.vault import Vault
+from connectors.contract import Client, Connector
 from connectors.fetch import Fetcher
-from connectors.registry import CONNECTORS, load_profile, open_file, request_rate
+from connectors.registry import CONNECTORS, request_rate
 
 # A source may send us on within its own host (a trailing slash); to another host it may not.
 _MAX_REDIRECTS = 3
@@ -87,40 +87,12 @@ async def check_source(plant: Plant, name: str) -> str:
         return await connector.check(client)
 
 
-async def import_file(
-    plant: Plant, file: Path, profile: str, *, options: Mapping[str, str], is_history: bool
-) -> run.Report:
-    """The rows of a file, stored under a source named after the profile; the same accounting as a pull.
-
-    Raises: InvalidInput for an unknown profile or option, UnexpectedPayload for a file of another kind.
-    """
-    try:
-        chosen = load_profile(profile)
-        connector = open_file(file, chosen, options)
-    except InvalidOption as error:
-        raise InvalidInput(error.name, error.message) from error
-    async with writing(plant.engine) as connection:
-        if await find_source(connection, chosen.name) is None:
-            new = NewSource(name=chosen.name, connector=connector.name, every_s=None)
-            await add_source(connection, new, plant.vault, now=utc_now())
-    batches = connector.pull(_NoClient(), None, Window(until=utc_now()))
-    return await run.import_batches(plant.intake, chosen.name, connector, batches, is_history=is_history)
-
-
 def build_connector(source: Row[Any], vault: Vault) -> Connector:
     """The connector that a source's row describes.
 
     Raises: InvalidInput.
     """
-    kind = CONNECTORS.get(source.connector)
-    if kind is None:
-        raise InvalidInput("connector", f"there is no connector {source.connector}; known: {', '.join(CONNECTORS)}")
-    try:
-        return kind.build(url=source.url or "", token=source_token(source, vault), options=source.options)
-    except InvalidOption as error:
-        raise InvalidInput(error.name, error.message) from error
-    except CannotOpen as error:
-        raise InvalidInput("token", "it was sealed with another key; give the source its token again") from error
+    return connect(source, vault, CONNECTORS)
 
 
 @asynccontextmanager
@@ -129,13 +101,3 @@ async def source_client(settings: Settings, options: Mapping[str, str]) -> Async
     async with outbound_client(allowed_hosts=settings.allowed_source_hosts, max_redirects=_MAX_REDIRECTS) as http:
         guarded = partial(dial, allowed_hosts=settings.allowed_source_hosts)
         yield Fetcher(http, rate=request_rate(options, settings.source_rate), dial=guarded)
-
-
-class _NoClient:
-    """The client of a file, which needs none."""
-
-    async def get(self, url: str, *, params: object = None, headers: object = None) -> Any:
-        raise InvalidInput("url", "a file is read from disk, not over HTTP")
-
-    async def dial(self, host: str, port: int) -> Any:
-        raise InvalidInput("url", "a file is read from disk, not over a connection")

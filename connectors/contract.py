@@ -161,13 +161,15 @@ class SourceTraits:
 
     `unit_root` (code, name) is set where unknown unit labels become units below a root of the source's own;
     `policy_families` limits which families of policies apply (None: all); `status_words` adds the source's own words
-    (word as `fold_word` gives it -> canonical status).
+    (word as `fold_word` gives it -> canonical status). `is_windowed`: `pull` without a cursor reads just what was
+    reported within its window, so that past days can be read by themselves; else it reads what changed since.
     """
 
     unit_root: tuple[str, str] | None = None
     policy_families: tuple[str, ...] | None = None
     status_words: Mapping[str, str] = field(default_factory=dict)
     timezone: str = "Asia/Jakarta"
+    is_windowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

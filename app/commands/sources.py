@@ -13,9 +13,10 @@ from app.clock import utc_now
 from app.commands.frame import open_plant, run, say, show
 from app.complaint.errors import InvalidInput
 from app.db.session import reading, writing
+from app.importing import FileToRead, import_file
 from app.intake.run import Report
 from app.intake.sources import NewSource, add_source, find_source, last_runs, list_sources, open_reject_counts
-from app.pulling import build_connector, check_source, import_file, pull_source
+from app.pulling import build_connector, check_source, pull_source
 from connectors.registry import CONNECTORS, profile_names
 
 source = typer.Typer(help="Sources: the outside systems that complaints come from.", no_args_is_help=True)
@@ -133,7 +134,7 @@ def import_(
 
 async def _import(file: Path, profile: str, options: dict[str, str], *, is_history: bool) -> Report:
     async with open_plant() as plant:
-        return await import_file(plant, file, profile, options=options, is_history=is_history)
+        return await import_file(plant, FileToRead(file, profile, options, is_history=is_history))
 
 
 def parse_span(field: str, text: str) -> int:

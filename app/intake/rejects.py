@@ -1,11 +1,11 @@
-"""Records kept aside with their reason: counted once however often they are seen, never dropped."""
+"""Records kept aside with their reason: counted once however often they are seen, settled once they can be read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, bindparam
+from sqlalchemy import Table, bindparam, delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +17,8 @@ from app.vault import Vault
 from connectors.contract import Reject
 
 REJECT = "reject"
+
+_CHUNK = 500
 
 
 async def keep_rejects(
@@ -34,9 +36,26 @@ async def keep_rejects(
             "times_seen": _reject.c.times_seen + 1,
             "last_seen_at": statement.excluded.last_seen_at,
             "reason": statement.excluded.reason,
+            "state": statement.excluded.state,
         },
     )
     await connection.execute(again, rows)
+
+
+async def settle_rejects(connection: AsyncConnection, source_id: int, external_ids: Sequence[str]) -> None:
+    """A record that became a complaint waits no more, whichever form of it was kept aside."""
+    waiting = (RejectRow.source_id == source_id, RejectRow.state == RejectState.OPEN)
+    if not await connection.scalar(select(exists().where(*waiting, RejectRow.external_id.is_not(None)))):
+        return
+    for start in range(0, len(external_ids), _CHUNK):
+        named = RejectRow.external_id.in_(external_ids[start : start + _CHUNK])
+        await connection.execute(update(_reject).where(*waiting, named).values(state=RejectState.REPLAYED))
+
+
+async def purge_rejects(connection: AsyncConnection, *, before: datetime) -> int:
+    """Drop the rejects that were last seen before an instant; how many there were."""
+    gone = await connection.scalars(delete(_reject).where(_reject.c.last_seen_at < before).returning(_reject.c.id))
+    return len(gone.all())
 
 
 def _row(source_id: int, reject: Reject, vault: Vault, now: datetime) -> dict[str, object]:

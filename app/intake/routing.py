@@ -11,7 +11,8 @@ from app.complaint.words import fold_label
 LABEL_LENGTH = 200
 """The characters of a folded label that count."""
 
-_FRESH = frozenset({Status.RECEIVED, Status.UNKNOWN})
+FRESH = frozenset({Status.RECEIVED, Status.UNKNOWN})
+"""Statuses in which nobody has taken the complaint yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +57,5 @@ def route(directory: Directory, *, label: str | None, village: str | None, statu
     place = directory.village(village)
     by_village = place.unit_id if place else None
     by_label = directory.unit(label)
-    first, second = (by_village, by_label) if status is None or status in _FRESH else (by_label, by_village)
+    first, second = (by_village, by_label) if status is None or status in FRESH else (by_label, by_village)
     return first if first is not None else second

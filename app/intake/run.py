@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -18,11 +19,11 @@ from app.db.session import reading, writing
 from app.db.states import RunKind, RunState
 from app.db.tables.sources import Source, SourceRun
 from app.intake import health, leases
-from app.intake.merging import SourceView
-from app.intake.reference import add_missing_units, read_reference
-from app.intake.rejects import keep_rejects
+from app.intake.batches import BatchStore, raw_records, undetailed
+from app.intake.drift import Shape, differences
+from app.intake.notices import note
 from app.intake.sources import read_source
-from app.intake.store import Storing, held_hashes, store_complaints
+from app.intake.store import held_hashes
 from app.intake.tally import Tally
 from app.vault import Vault
 from connectors.contract import (
@@ -31,18 +32,17 @@ from connectors.contract import (
     Connector,
     Detailing,
     IncomingComplaint,
-    Reject,
     SourceUnavailable,
     Window,
-    hash_raw,
 )
 
-_MAX_ID = 200
 _ATTEMPTS = 3
 _MISSING_DETAILS = 3
 _NO_DETAIL = "the detail could not be read; it is asked for again"
 
 Batches = AsyncIterator[Batch]
+Saves = Callable[[AsyncConnection, Batch, Tally], Awaitable[None]]
+"""What else is written in the transaction of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,13 @@ async def pull(intake: Intake, name: str, connector: Connector, client: Client, 
 
 
 async def import_batches(
-    intake: Intake, name: str, connector: Connector, batches: Batches, *, is_history: bool = False
+    intake: Intake,
+    name: str,
+    connector: Connector,
+    batches: Batches,
+    *,
+    is_history: bool = False,
+    saves: Saves | None = None,
 ) -> Report:
     """Store the batches of a file under the source `name`; the same accounting as a pull.
 
@@ -105,7 +111,18 @@ async def import_batches(
     """
     async with reading(intake.engine) as connection:
         source = await read_source(connection, name)
-    run = Run(intake, source, connector, None, intake.now(), kind=RunKind.IMPORT, is_history=is_history)
+    run = Run(intake, source, connector, None, intake.now(), kind=RunKind.IMPORT, is_history=is_history, saves=saves)
+    return await run.go(lambda _: batches)
+
+
+async def read_again(
+    intake: Intake, source: Row[Any], connector: Connector, client: Client, batches: Batches, saves: Saves | None = None
+) -> Report:
+    """Store what a source says of the past; its cursor, its schedule and its health stay those of its pulls.
+
+    Raises: as `pull`.
+    """
+    run = Run(intake, source, connector, client, intake.now(), kind=RunKind.BACKFILL, saves=saves)
     return await run.go(lambda _: batches)
 
 
@@ -122,6 +139,7 @@ class Run:
         *,
         kind: RunKind,
         is_history: bool = False,
+        saves: Saves | None = None,
     ) -> None:
         self.intake = intake
         self.source = source
@@ -130,6 +148,8 @@ class Run:
         self.looked_at = looked_at
         self.kind = kind
         self.is_history = is_history
+        self.saves = saves
+        self.shape = Shape()
         self.tally = Tally()
         self.complete_through: datetime | None = None
         self.run_id = 0
@@ -141,6 +161,7 @@ class Run:
         async with leases.heartbeat(self.intake.engine, lease):
             try:
                 async for batch in batches(self.source):
+                    self.shape.observe(raw_records(batch))
                     await self._store(lease, await self._with_details(batch))
             except leases.LostLease:
                 raise
@@ -200,8 +221,7 @@ class Run:
             self.missing_details += 1
             if self.missing_details > _MISSING_DETAILS:
                 raise
-        without = hash_raw({"without detail": each.content_hash})
-        return replace(each, content_hash=without, notices=(*each.notices, _NO_DETAIL))
+        return replace(undetailed(connector, each), notices=(*each.notices, _NO_DETAIL))
 
     async def _store(self, lease: leases.Lease, batch: Batch) -> None:
         """Store one batch; two sources may bring one ticket at once, then the loser's batch is redone.
@@ -221,41 +241,17 @@ class Run:
     async def _store_once(self, lease: leases.Lease, batch: Batch) -> Tally:
         async with writing(self.intake.engine) as connection:
             await leases.hold(connection, lease)
-            complaints, rejects = _split_unfit(batch)
-            tally = await self._store_complaints(connection, complaints)
-            await keep_rejects(connection, self.source.id, rejects, self.intake.vault, now=self.looked_at)
-            tally.rejected = len(rejects)
+            tally = await self._keeper().store(connection, batch)
             await self._save_progress(connection, batch, tally)
             # A large batch may outlast the lease: whoever waits for our row must find it renewed when we commit.
             await leases.hold(connection, lease)
         return tally
 
-    async def _store_complaints(self, connection: AsyncConnection, complaints: Sequence[IncomingComplaint]) -> Tally:
-        traits = self.connector.traits
-        name = str(self.source.connector)
-        reference = await read_reference(connection, name, traits)
-        labels = [each.unit_label for each in complaints]
-        if await add_missing_units(connection, traits, labels, reference.directory):
-            reference = await read_reference(connection, name, traits)
-        view = SourceView(
-            id=self.source.id,
-            connector=name,
-            precedence=self.connector.precedence,
-            words=reference.words,
-            directory=reference.directory,
-            categories=reference.categories,
-            families=traits.policy_families,
-            is_history=self.is_history,
-            looked_at=self.looked_at,
-            last_look_at=self.source.last_look_at,
+    def _keeper(self) -> BatchStore:
+        intake = self.intake
+        return BatchStore(
+            self.source, self.connector, intake.rulebooks, intake.vault, self.looked_at, is_history=self.is_history
         )
-        storing = Storing(
-            view=view,
-            rules=await self.intake.rulebooks.current(connection),
-            vault=self.intake.vault,
-            carries_ticket_codes=self.connector.carries_ticket_codes,
-        )
-        return await store_complaints(connection, complaints, storing)
 
     async def _save_progress(self, connection: AsyncConnection, batch: Batch, tally: Tally) -> None:
         """The cursor and the tally, in the transaction of the batch that they speak of."""
@@ -265,22 +261,24 @@ class Run:
         await connection.execute(update(SourceRun).where(SourceRun.id == self.run_id).values(counted))
         if self.kind is RunKind.PULL and batch.cursor is not None:
             await connection.execute(update(Source).where(Source.id == self.source.id).values(cursor=batch.cursor))
+        if self.saves is not None:
+            await self.saves(connection, batch, tally)
 
     async def _end(self, lease: leases.Lease, state: RunState, error: Exception | None) -> None:
         async with writing(self.intake.engine) as connection:
             await leases.hold(connection, lease)
             outcome = health.Outcome(self.looked_at, self.intake.now(), self.complete_through, error)
             await health.finish_run(connection, self.run_id, state, outcome)
-            await health.mark_source(connection, self.source, outcome, is_pull=self.kind is RunKind.PULL)
+            if self.kind in (RunKind.PULL, RunKind.IMPORT):
+                await health.mark_source(connection, self.source, outcome, is_pull=self.kind is RunKind.PULL)
+            await self._learn_shape(connection)
             await leases.release(connection, lease)
 
-
-def _split_unfit(batch: Batch) -> tuple[list[IncomingComplaint], list[Reject]]:
-    """The complaints that our tables can hold, and the rejects with those that they cannot."""
-    fit, rejects = [], list(batch.rejects)
-    for each in batch.complaints:
-        if len(each.external_id) > _MAX_ID:
-            rejects.append(Reject(each.raw, f"the id is longer than {_MAX_ID} characters"))
-        else:
-            fit.append(each)
-    return fit, rejects
+    async def _learn_shape(self, connection: AsyncConnection) -> None:
+        """What is new about the fields of the records becomes a notice, and from now on it is known."""
+        if not self.shape.records:
+            return
+        known = Shape.of(self.source.shape)
+        await note(connection, self.source.id, Counter(differences(known, self.shape)), now=self.looked_at)
+        joined = known.joined(self.shape).to_json()
+        await connection.execute(update(Source).where(Source.id == self.source.id).values(shape=joined))

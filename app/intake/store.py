@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,28 +11,39 @@ from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
+from app.complaint.lifecycle import Status
+from app.complaint.words import fold_word
 from app.db.changes import reserve_ids, upsert
 from app.db.complaints import Change, advance, lock_all
+from app.db.states import NoticeKind
 from app.db.tables.complaints import Complaint, Identity
+from app.db.tables.doubles import QuotedCode
 from app.db.tables.sources import SourceRecord
 from app.intake.merging import HeldComplaint, HeldRecord, Judgement, SourceView, Verdict, judge
 from app.intake.tally import Tally
 from app.vault import Vault
-from connectors.contract import IncomingComplaint
+from connectors.contract import EventKind, IncomingComplaint
 
 RAW = "raw"
 IDENTITY = "identity"
 _CHUNK = 500
+_QUOTES = 50
 
 
 @dataclass(slots=True)
 class Storing:
-    """What storing needs besides the records: the source as it looks, the rules, the key."""
+    """What storing needs besides the records: the source as it looks, the rules, the key.
+
+    `sightings` gathers the words of stored records that nobody here knows; `is_own_city` is a source whose categories
+    are those of our city.
+    """
 
     view: SourceView
     rules: Rulebook
     vault: Vault
     carries_ticket_codes: bool
+    is_own_city: bool = True
+    sightings: Counter[tuple[NoticeKind, str]] = field(default_factory=Counter)
 
 
 async def held_hashes(connection: AsyncConnection, source_id: int, external_ids: Sequence[str]) -> dict[str, str]:
@@ -80,6 +92,7 @@ class _Round:
     new_records: list[dict[str, Any]] = field(default_factory=list)
     changed_records: list[dict[str, Any]] = field(default_factory=list)
     identities: list[dict[str, Any]] = field(default_factory=list)
+    quotes: list[dict[str, Any]] = field(default_factory=list)
 
 
 async def _store_round(connection: AsyncConnection, incoming: Sequence[IncomingComplaint], storing: Storing) -> Tally:
@@ -144,6 +157,8 @@ def _take(
 ) -> None:
     view = storing.view
     written.tally.count(judgement.verdict)
+    storing.sightings.update(_unknown_words(incoming, storing))
+    written.quotes += [{"complaint_id": complaint_id, "code": code} for code in incoming.quoted_codes[:_QUOTES]]
     is_new = judgement.verdict is Verdict.CREATE
     values = dict(judgement.values or {})
     if is_new:
@@ -165,6 +180,19 @@ def _take(
         written.changed_records.append({"id_": record.id, **row})
     if incoming.complainant is not None:
         written.identities.append(_identity(incoming, complaint_id, storing))
+
+
+def _unknown_words(incoming: IncomingComplaint, storing: Storing) -> set[tuple[NoticeKind, str]]:
+    """The words of a record, as the source writes them, that mean nothing here yet."""
+    view = storing.view
+    words = {incoming.source_status, *(each.label for each in incoming.events if each.kind is EventKind.STATUS)}
+    found = {
+        (NoticeKind.UNKNOWN_STATUS, fold_word(word)) for word in words if word and view.status(word) is Status.UNKNOWN
+    }
+    category = fold_word(incoming.category or "")
+    if category and storing.is_own_city and category not in view.categories:
+        found.add((NoticeKind.UNKNOWN_CATEGORY, category))
+    return found
 
 
 def _new_header(incoming: IncomingComplaint, storing: Storing) -> dict[str, object]:
@@ -247,6 +275,7 @@ async def _write_records(connection: AsyncConnection, written: _Round) -> None:
         statement = update(_record).where(_record.c.id == bindparam("id_")).values(values)
         await connection.execute(statement, written.changed_records)
     await upsert(connection, _identity_table, written.identities, key=("complaint_id", "source_id"))
+    await upsert(connection, _quoted, written.quotes, key=("complaint_id", "code"))
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -257,3 +286,4 @@ def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
 _complaint: Table = Complaint.__table__  # type: ignore[assignment]
 _record: Table = SourceRecord.__table__  # type: ignore[assignment]
 _identity_table: Table = Identity.__table__  # type: ignore[assignment]
+_quoted: Table = QuotedCode.__table__  # type: ignore[assignment]

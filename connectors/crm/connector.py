@@ -72,7 +72,7 @@ class CrmConnector:
     name: str = "crm"
     carries_ticket_codes: bool = True
     precedence: Precedence = field(default_factory=lambda: Precedence(content=1, handling=2))
-    traits: SourceTraits = field(default_factory=SourceTraits)
+    traits: SourceTraits = field(default_factory=lambda: SourceTraits(is_windowed=True))
 
     async def pull(self, client: Client, cursor: str | None, window: Window) -> AsyncIterator[Batch]:
         """See `Connector.pull`. One unreadable day does not hold up the ones after it; the pull still fails at its end

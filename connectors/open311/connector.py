@@ -61,6 +61,7 @@ class Open311Connector:
             policy_families=("source",) if self.options.unit_root else None,
             status_words=STATUS_WORDS,
             timezone=self.options.timezone,
+            is_windowed=True,
         )
 
     async def pull(self, client: Client, cursor: str | None, window: Window) -> AsyncIterator[Batch]:

@@ -12,7 +12,8 @@ from app.db.metadata import metadata
 from app.db.rulebook import Rulebooks
 from app.db.session import reading, snapshot
 from app.db.verify import verify
-from app.pulling import Plant, import_file
+from app.importing import FileToRead, import_file
+from app.pulling import Plant
 from app.settings import load_settings
 from app.sla.clock import State
 from tests.conftest import SHARED_DATA
@@ -31,7 +32,7 @@ def plant(engine, database_url) -> Plant:
 
 
 async def bring(plant: Plant, file: Path, profile: str) -> dict[str, int]:
-    report = await import_file(plant, file, profile, options={}, is_history=False)
+    report = await import_file(plant, FileToRead(file, profile, {}))
     return report.tally.as_columns()
 
 

@@ -1,0 +1,113 @@
+"""One batch of one source into the database, in the caller's transaction: complaints, rejects, notices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.rulebook import Rulebooks
+from app.intake.merging import SourceView
+from app.intake.notices import note
+from app.intake.reference import Reference, add_missing_units, read_reference
+from app.intake.rejects import keep_rejects, settle_rejects
+from app.intake.store import Storing, store_complaints
+from app.intake.tally import Tally
+from app.vault import Vault
+from connectors.contract import Batch, Detailing, IncomingComplaint, Precedence, Raw, Reject, SourceTraits, hash_raw
+
+_MAX_ID = 200
+
+
+class Voice(Protocol):
+    """What storing must know of a connector: how its records are named, weighed and worded."""
+
+    carries_ticket_codes: bool
+    precedence: Precedence
+    traits: SourceTraits
+
+
+@dataclass(slots=True)
+class BatchStore:
+    """Stores the batches of one look at one source."""
+
+    source: Row[Any]
+    connector: Voice
+    rulebooks: Rulebooks
+    vault: Vault
+    looked_at: datetime
+    is_history: bool = False
+
+    async def store(self, connection: AsyncConnection, batch: Batch) -> Tally:
+        """Every record of the batch becomes a complaint, is found unchanged, or is kept aside; the tally of it."""
+        complaints, rejects = split_unfit(batch)
+        tally = await self._store_complaints(connection, complaints)
+        await settle_rejects(connection, self.source.id, [each.external_id for each in complaints])
+        await keep_rejects(connection, self.source.id, rejects, self.vault, now=self.looked_at)
+        tally.rejected = len(rejects)
+        return tally
+
+    async def _store_complaints(self, connection: AsyncConnection, complaints: Sequence[IncomingComplaint]) -> Tally:
+        if not complaints:
+            return Tally()
+        storing = Storing(
+            view=self._view(await self._reference(connection, complaints)),
+            rules=await self.rulebooks.current(connection),
+            vault=self.vault,
+            carries_ticket_codes=self.connector.carries_ticket_codes,
+            is_own_city=self.connector.traits.unit_root is None,
+        )
+        tally = await store_complaints(connection, complaints, storing)
+        await note(connection, self.source.id, storing.sightings, now=self.looked_at)
+        return tally
+
+    async def _reference(self, connection: AsyncConnection, complaints: Sequence[IncomingComplaint]) -> Reference:
+        """The words of the source; labels of a city that brings its own units become units first."""
+        name, traits = str(self.source.connector), self.connector.traits
+        reference = await read_reference(connection, name, traits)
+        labels = [each.unit_label for each in complaints]
+        if await add_missing_units(connection, traits, labels, reference.directory):
+            reference = await read_reference(connection, name, traits)
+        return reference
+
+    def _view(self, reference: Reference) -> SourceView:
+        return SourceView(
+            id=self.source.id,
+            connector=str(self.source.connector),
+            precedence=self.connector.precedence,
+            words=reference.words,
+            directory=reference.directory,
+            categories=reference.categories,
+            families=self.connector.traits.policy_families,
+            is_history=self.is_history,
+            looked_at=self.looked_at,
+            last_look_at=self.source.last_look_at,
+        )
+
+
+def split_unfit(batch: Batch) -> tuple[list[IncomingComplaint], list[Reject]]:
+    """The complaints that our tables can hold, and the rejects with those that they cannot."""
+    fit, rejects = [], list(batch.rejects)
+    for each in batch.complaints:
+        if len(each.external_id) > _MAX_ID:
+            rejects.append(Reject(each.raw, f"the id is longer than {_MAX_ID} characters"))
+        else:
+            fit.append(each)
+    return fit, rejects
+
+
+def raw_records(batch: Batch) -> Iterator[Raw]:
+    """The records of a batch as received."""
+    yield from (each.raw for each in batch.complaints)
+    yield from (each.raw for each in batch.rejects)
+
+
+def undetailed(connector: object, complaint: IncomingComplaint) -> IncomingComplaint:
+    """A complaint that came without the detail call of its source: under another hash, so that a pull makes it."""
+    if not isinstance(connector, Detailing):
+        return complaint
+    return replace(complaint, content_hash=hash_raw({"without detail": complaint.content_hash}))
