@@ -1,4 +1,4 @@
-"""PURE: the account of a clock as a head of unit reads it: a few paragraphs, one for each thing there is to say."""
+"""The account of a clock as a head of unit reads it: a few paragraphs, one for each thing there is to say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PURE: the rows of a clock's account summed up by what they were, and as a table."""
+"""The rows of a clock's account summed up by what they were, and as a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PURE: what is told on the rows of a clock's account besides what they count."""
+"""What is told on the rows of a clock's account besides what they count."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import string
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -22,7 +23,9 @@ from app.sla.preview import preview
 from app.workqueue.account import prose
 from app.workqueue.account_card import AccountCard, account_card
 from app.workqueue.account_sums import parts_of, table
+from app.workqueue.catalogue import CLOCKS, CONFIDENCE, MOVES, TEXTS
 from app.workqueue.explaining import Account, explain_clock
+from app.workqueue.filters import Clock
 from tests.workqueue.desk import DAY, NOON, Desk, entry
 from tests.workqueue.desk import table as rows_of
 
@@ -249,6 +252,37 @@ async def test_a_clock_that_no_policy_judges_is_only_measured(desk: Desk) -> Non
     assert (shown["policy"], shown["calendar"], shown["target"], shown["due_at"]) == (None, None, None, None)
     assert prose(measured, "id").startswith(f"Laporan {found}: koordinasi, siklus 1 dari 1. Tidak ada aturan")
     assert "WIB" in prose(measured, "id")
+
+
+async def test_a_change_of_rules_and_a_late_correction_are_told_with_the_old_due_time(desk: Desk) -> None:
+    found = await desk.report("JK1", NOON, unit="sudin")
+    clock = {"clock": "resolve", "cycle": 1, "family": "city"}
+    old, new = {"due_at": "2026-01-16T05:00:00Z"}, {"due_at": "2026-01-19T05:00:00Z"}
+    for kind, details in (("recalculated", {**clock, "old": old, "new": new}), ("corrected", clock)):
+        row = {"complaint_id": found, "kind": kind, "key": kind, "occurred_at": NOON + DAY, "recorded_at": NOON + DAY}
+        row |= {"is_public": False, "timing": "dated", "rank": 0, "effect": "applied", "details": details}
+        async with writing(desk.engine) as connection:
+            await connection.execute(insert(rows_of("complaint_event")).values(row))
+    told = prose(await account(desk, found, clock="resolve", now=NOON + 2 * DAY), "en")
+    assert (
+        "On Tuesday, 13 January 2026, 12:00 WIB the rules changed: the due time went from "
+        "Friday, 16 January 2026, 12:00 WIB to Monday, 19 January 2026, 12:00 WIB."
+    ) in told
+    assert "an entry that came late cleared the breach" in told
+    other = prose(await account(desk, found, clock="respond", now=NOON + 2 * DAY), "en")
+    assert "rules changed" not in other
+
+
+async def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
+    def gaps(text: str) -> set[str]:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    assert {key: gaps(text) for key, text in TEXTS["id"].items()} == {
+        key: gaps(text) for key, text in TEXTS["en"].items()
+    }
+    for words, members in ((CLOCKS, Clock), (MOVES, Move)):
+        assert all(set(words[language]) == {str(member) for member in members} for language in TEXTS)
+    assert CONFIDENCE["id"].keys() == CONFIDENCE["en"].keys()
 
 
 async def test_the_text_sums_up_holidays_with_their_decree_and_breaks(desk: Desk) -> None:
