@@ -95,7 +95,7 @@ class Hall(City):
 
     async def foresee(self, rule: Rule, content: Content) -> impact.Impact:
         async with reading(self.engine) as connection:
-            rules = impact.rules_with(await self.rules(connection), rule, content)
+            rules = impact.rules_with(await self.rules(connection), rule, content, now=NOW)
             return await impact.foresee(connection, rules, versions.reach_of(rule, None, content), now=NOW)
 
     async def names(self) -> dict[int, tuple[str, str]]:
