@@ -13,6 +13,7 @@ The map of the house: workrooms side by side on a pure floor, three doors on top
     pulling.py          a source row made into a running pull: connector, client, intake
     backfilling.py      the past of a source: backfills in slices, the daily reconciliation
     importing.py        files into the database: at once, or as uploads that wait for a worker
+    chores.py           what workers do for intake beside pulling
     vault.py            sealing of raw records and identities with the data key
 
   the floor, pure

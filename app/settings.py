@@ -161,6 +161,7 @@ class Settings(BaseSettings):
     rate_limit: Annotated[str, AfterValidator(_rate)] | None = "600/minute"
     source_rate: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 5.0
     webhook_retry_seconds: Pauses = (5, 30, 120, 600, 3600, 21_600, 86_400)
+    reject_days: Annotated[int, Field(ge=1, le=3650)] = 180
     allowed_hosts: Hosts = ()
     allowed_source_hosts: Hosts = ()
     allowed_webhook_hosts: Hosts = ()

@@ -19,12 +19,14 @@ from app.alerts.delivery import Post, deliver
 from app.alerts.messages import Wording
 from app.alerts.notifiers import ConsoleNotifier, Notifier, WebhookNotifier, webhook_client
 from app.alerts.watch import sweep_all
+from app.chores import Chores
 from app.clock import utc_now
 from app.complaint.errors import DomainError, SourceBusy
 from app.db.changes import upsert
 from app.db.session import reading, writing
 from app.db.tables.machine import Worker
-from app.intake.sources import due_sources
+from app.intake.health import FAILURES_TO_OPEN
+from app.intake.sources import due_sources, find_source
 from app.pulling import Plant, process_name, pull_source
 from app.rules.recalculation import Bench, recalculate
 from app.workqueue.pauses import expire_pauses
@@ -103,17 +105,28 @@ class Jobs:
         self.running.pop(name, None)
 
     async def _pull_one(self, name: str) -> None:
+        """One pull. A source that goes is news once, its circuit when it opens, and that it is back once."""
+        failed_before = await self._failures(name)
         try:
             report = await pull_source(self.plant, name, only_due=True)
         except SourceBusy:
             return
         except (ConnectorError, DomainError) as error:
-            _log.warning("pull failed", source=name, error=str(error))
+            is_news = failed_before in (0, FAILURES_TO_OPEN - 1)
+            what = "pull failed" if failed_before < FAILURES_TO_OPEN - 1 else "pulls fail, the circuit is open"
+            _log.log(logging.WARNING if is_news else logging.DEBUG, what, source=name, error=str(error))
         except Exception:
             # One run: whatever went wrong in it is on record here, and the next run goes on.
             _log.exception("pull crashed", source=name)
         else:
+            if failed_before:
+                _log.info("the source is back", source=name, failures=failed_before)
             _log.info("pulled", source=name, **report.tally.as_columns())
+
+    async def _failures(self, name: str) -> int:
+        async with reading(self.plant.engine) as connection:
+            source = await find_source(connection, name)
+        return int(source.failures) if source is not None else 0
 
 
 def build_scheduler(jobs: Jobs) -> AsyncIOScheduler:
@@ -130,6 +143,7 @@ def build_scheduler(jobs: Jobs) -> AsyncIOScheduler:
         ("expire", jobs.expire, EXPIRY_TICK),
         ("recalculate", jobs.recalculate, RULES_TICK),
         ("beat", jobs.beat, BEAT),
+        *Chores(jobs.plant).all(),
     ):
         scheduler.add_job(_guarded(name, job), "interval", seconds=tick.total_seconds(), id=name)
     return scheduler

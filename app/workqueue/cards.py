@@ -19,7 +19,8 @@ from app.db.tables.units import Unit
 from app.sla.clock import Reading, Stored, read
 from app.workqueue.asker import Asker
 from app.workqueue.filters import Clock
-from app.workqueue.shapes import ClockCard, ComplaintCard, Location, NextDue, SourceName, UnitName
+from app.workqueue.related import read_related
+from app.workqueue.shapes import ClockCard, ComplaintCard, Location, NextDue, RelatedCard, SourceName, UnitName
 
 _ORDER = {str(clock): place for place, clock in enumerate(Clock)}
 
@@ -79,12 +80,21 @@ async def cards(
     sources: dict[int, list[SourceName]] = defaultdict(list)
     for source in await connection.execute(_sources, {"ids": ids}):
         sources[source.complaint_id].append(_source_name(source))
+    related = await read_related(connection, rows, asker)
     is_masked = is_list or not asker.works
-    return [card(row, clocks[row.id], sources[row.id], asker, is_masked=is_masked) for row in rows]
+    return [
+        card(row, clocks[row.id], sources[row.id], related.get(row.id, []), asker, is_masked=is_masked) for row in rows
+    ]
 
 
 def card(
-    row: Any, clocks: list[ClockCard], sources: list[SourceName], asker: Asker, *, is_masked: bool
+    row: Any,
+    clocks: list[ClockCard],
+    sources: list[SourceName],
+    related: list[RelatedCard],
+    asker: Asker,
+    *,
+    is_masked: bool,
 ) -> ComplaintCard:
     """One complaint as `asker` may see it: private words only for those who work, masked ones on demand."""
     is_hidden = is_hidden_from(row, asker)
@@ -116,7 +126,7 @@ def card(
         next_due=_next_due(row, clocks),
         clocks=clocks,
         sources=sources,
-        related=[],
+        related=[] if is_hidden else related,
         hops=row.hops,
         rework_count=row.rework_count,
     )

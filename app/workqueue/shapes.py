@@ -83,10 +83,15 @@ class SourceName(TypedDict):
 
 
 class RelatedCard(TypedDict):
-    """Another complaint that belongs to this one."""
+    """Another complaint that belongs to this one: `quotes`, `quoted_by`, `duplicate`, `repeat_of`, `repeated_by`.
 
-    ticket_code: str
+    `id` is null for a quoted ticket, `count` says how many times a trouble has come back.
+    """
+
+    id: int | None
+    ticket_code: str | None
     relation: str
+    count: int | None
 
 
 class ComplaintCard(TypedDict):

@@ -1,0 +1,90 @@
+"""What workers do for intake beside pulling: uploads, backfills, doubles, taught words, comparisons, purges."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from app.backfilling import reconcile_source, sources_due, work_on_backfill
+from app.clock import utc_now
+from app.complaint.errors import DomainError, SourceBusy
+from app.db.session import writing
+from app.importing import read_upload
+from app.intake.imports import purge_imports
+from app.intake.pairing import pair_new
+from app.intake.push import REMEMBERED, forget_messages
+from app.intake.reconcile import DAYS
+from app.intake.rejects import purge_rejects
+from app.intake.words import reread_learned
+from app.pulling import Plant
+from connectors.contract import ConnectorError
+
+Chore = tuple[str, Callable[[], Awaitable[None]], timedelta]
+"""Its name, what it does, how often it looks."""
+
+_log = structlog.stdlib.get_logger("tanggap.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Chores:
+    """One worker's share; any number of workers may do them at once."""
+
+    plant: Plant
+
+    def all(self) -> tuple[Chore, ...]:
+        """Every chore; one that finds nothing costs one look-up."""
+        return (
+            ("imports", self.read_uploads, timedelta(seconds=2)),
+            ("backfill", self.backfill, timedelta(seconds=2)),
+            ("doubles", self.find_doubles, timedelta(seconds=5)),
+            ("words", self.read_words_again, timedelta(seconds=15)),
+            ("reconcile", self.reconcile, timedelta(minutes=1)),
+            ("purge", self.purge, timedelta(hours=1)),
+        )
+
+    async def read_uploads(self) -> None:
+        """Read the uploads that wait, one after the other."""
+        while await read_upload(self.plant):
+            _log.info("upload read")
+
+    async def backfill(self) -> None:
+        """One slice, so that other backfills get their turn."""
+        await work_on_backfill(self.plant)
+
+    async def find_doubles(self) -> None:
+        """Compare what came in lately with what lies near."""
+        while await pair_new(self.plant.engine, now=utc_now()):
+            pass
+
+    async def read_words_again(self) -> None:
+        """Complaints whose status word has been taught since are read again."""
+        count = await reread_learned(self.plant.engine, self.plant.rulebooks, now=utc_now())
+        if count:
+            _log.info("taught words read again", complaints=count)
+
+    async def reconcile(self) -> None:
+        """Compare each source with what we hold, once a day."""
+        for name in await sources_due(self.plant):
+            try:
+                days = await reconcile_source(self.plant, name, days=DAYS)
+            except SourceBusy:
+                continue
+            except (ConnectorError, DomainError) as error:
+                _log.warning("reconciliation failed", source=name, error=str(error))
+                continue
+            repaired, unlisted = sum(each.repaired for each in days), sum(each.unlisted for each in days)
+            _log.info("reconciled", source=name, days=len(days), repaired=repaired, unlisted=unlisted)
+
+    async def purge(self) -> None:
+        """Drop what was kept aside for longer than it may be, and messages that nobody sends again."""
+        now = utc_now()
+        kept_until = now - timedelta(days=self.plant.settings.reject_days)
+        async with writing(self.plant.engine) as connection:
+            rejects = await purge_rejects(connection, before=kept_until)
+            rows = await purge_imports(connection, before=kept_until)
+            await forget_messages(connection, before=now - REMEMBERED)
+        if rejects or rows:
+            _log.info("purged", rejects=rejects, import_rows=rows)
