@@ -7,7 +7,7 @@ import sys
 import typer
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from app.commands import alerts, demo, doctor, explain, people, rules, serving, sla, sources
+from app.commands import alerts, connectors, demo, doctor, explain, people, rules, serving, sla, sources
 from app.commands.frame import BUSY, FAILED, say
 from app.complaint.errors import DomainError, SourceBusy
 from app.settings import SettingsError
@@ -21,6 +21,7 @@ cli = typer.Typer(
     add_completion=False,
 )
 cli.add_typer(sources.source, name="source")
+cli.add_typer(connectors.connector, name="connector")
 cli.add_typer(people.token, name="token")
 cli.add_typer(people.officer, name="officer")
 cli.add_typer(sla.sla, name="sla")

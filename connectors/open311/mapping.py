@@ -13,13 +13,15 @@ from connectors.contract import EventKind, IncomingComplaint, Reject, SourceEven
 from connectors.open311.options import Open311Options
 
 CHANNEL = "open311"
-OPEN, CLOSED = "open", "closed"
+OPEN, CLOSED, ASSIGNED = "open", "closed", "assigned"
 LISTED_NAME = "listed_service_name"
 """Where the name of a service stands that the record itself leaves out; it is added to the raw record."""
 
 STATUS_WORDS: Mapping[str, str] = {
     OPEN: "received",
     CLOSED: "resolved",
+    # Being handed to somebody is no answer.
+    ASSIGNED: "received",
     # FixMyStreet and its adapters say more than the standard's two words.
     "for_triage": "received",
     "internal_referral": "dispatched",
@@ -145,7 +147,7 @@ class _Record:
         """The dated entries, oldest first, each once; what is dated before the request is left out, with a notice."""
         found = dict.fromkeys(
             [
-                SourceEvent(self.reported_at, EventKind.STATUS, OPEN),
+                *self._opening(status),
                 *self._from_notes(),
                 *self._from_tasks(more),
             ]
@@ -156,6 +158,12 @@ class _Record:
         if len(kept) < len(found):
             self.notices.append("an entry dated before the request was left out")
         return tuple(sorted(_once(kept), key=lambda event: event.at))
+
+    def _opening(self, status: str | None) -> Iterator[SourceEvent]:
+        """That it was open at first, where it is so no more. Of one that is open now nobody says since when: it may
+        have been closed in between."""
+        if status is None or fold_word(status) != OPEN:
+            yield SourceEvent(self.reported_at, EventKind.STATUS, OPEN)
 
     def _from_notes(self) -> Iterator[SourceEvent]:
         """The city's own notes: opened and closed are words, what was done is a reply, a hand-over is neither."""
@@ -175,13 +183,13 @@ class _Record:
         return "\n".join(dict.fromkeys(filter(None, map(_lines, read)))) or None
 
     def _from_tasks(self, more: Item) -> Iterator[SourceEvent]:
-        """Who got the request when: being handed on is no answer, so the word stays `open`."""
+        """Who got the request when."""
         for task in _list(more.get("tasks"))[:_LIMIT]:
             entry = _object(task)
             at = self.instant("tasks.task_created", entry.get("task_created") or "")
             owner = reading.verbatim(entry.get("owner_name"), self.notices, what="task owner")
             if at is not None and owner is not None:
-                yield SourceEvent(at, EventKind.STATUS, OPEN, owner)
+                yield SourceEvent(at, EventKind.STATUS, ASSIGNED, owner)
 
     def _ending(self, status: str | None, updated: datetime | None, known: list[SourceEvent]) -> Iterator[SourceEvent]:
         """The public note, and the end of a request that is closed: the standard dates both by its last change."""
@@ -195,7 +203,7 @@ class _Record:
             yield SourceEvent(at if is_closed and at else updated or at or self.reported_at, EventKind.REPLY, note)
         if not is_closed or status is None:
             return
-        words = [event for event in known if event.kind is EventKind.STATUS]
+        words = [event for event in known if event.kind is EventKind.STATUS and event.label != ASSIGNED]
         if max(words, key=lambda event: event.at).label == CLOSED:
             return
         if at is None:

@@ -27,8 +27,8 @@ _TIME_LIMIT = 100
 def to_complaint(raw: Raw, profile: Profile) -> IncomingComplaint | Reject:
     """One row, keyed by the profile's column names.
 
-    A row opens with the profile's opening status at its opening time and closes at its closing time; a closed row
-    without a closing time keeps its status undated. A day alone is the start of that day, as a due time its end.
+    A row that has moved on opened with the profile's opening status at its opening time, and closed at its closing
+    time; a closed row without one keeps its status undated. A day alone is its start, as a due time its end.
     """
     row = _Row(raw, profile, [])
     value = row.cell(profile.columns.external_id)
@@ -162,8 +162,10 @@ def _events(
     row: _Row, status: str | None, reported: reading.Instant, closed: reading.Instant | None
 ) -> tuple[SourceEvent, ...]:
     events = []
-    if row.profile.opening_status:
-        events.append(SourceEvent(reported.at, EventKind.STATUS, row.profile.opening_status))
+    opening = row.profile.opening_status
+    # Of a row that still has its opening word nobody says since when: it may have been closed in between.
+    if opening and (status is None or fold_word(status) != fold_word(opening)):
+        events.append(SourceEvent(reported.at, EventKind.STATUS, opening))
     if closed and status:
         events.append(SourceEvent(closed.at, EventKind.STATUS, status))
     return tuple(events)

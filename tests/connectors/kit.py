@@ -114,6 +114,7 @@ class Contract:
         """The connector before a source that tells what the city tells."""
         raise NotImplementedError
 
+    # case 25
     async def test_every_record_is_a_complaint_or_a_reject_and_ids_are_unique(self, fetcher, tmp_path):
         async with self.stand(City(), fetcher, tmp_path) as stand:
             batches = await pull(stand)
@@ -126,6 +127,7 @@ class Contract:
         assert times == [one.reported_at for one in some_records() if one.number is not None]
         assert all(at.utcoffset() is not None for at in times)
 
+    # case 57
     async def test_a_word_that_nobody_knows_is_kept(self, fetcher, tmp_path):
         async with self.stand(City(), fetcher, tmp_path) as stand:
             last = complaints(await pull(stand))[-1]
@@ -166,6 +168,7 @@ class Contract:
             first, again = await pull(stand), await pull(stand)
         assert (complaints(first), rejects(first)) == (complaints(again), rejects(again))
 
+    # case 30
     async def test_a_pull_goes_on_after_any_of_its_batches(self, fetcher, tmp_path):
         async with self.stand(City(), fetcher, tmp_path) as stand:
             whole = await pull(stand)
@@ -177,6 +180,7 @@ class Contract:
                 assert ids([*got, *rest]) == ids(whole)
                 assert rejects([*got, *rest]) == rejects(whole)
 
+    # cases 22, 28
     @pytest.mark.parametrize(
         "told",
         [lambda records: records[::-1], lambda records: [one for each in records for one in (each, each)]],
@@ -189,6 +193,7 @@ class Contract:
             found = complaints(await pull(stand))
         assert {one.external_id: one.content_hash for one in found} == plain
 
+    # case 16
     async def test_a_clock_that_runs_ahead_hides_nothing(self, fetcher, tmp_path):
         """A record from two minutes after the pull is kept, now or next time, and so is an earlier one that follows."""
         city = City(records=[*some_records(), Record(71, UNTIL + timedelta(minutes=2))])
@@ -270,6 +275,7 @@ class HttpContract(Contract):
             batches = await pull(stand)
         assert [batch.complete_through for batch in batches] == [None] * (len(batches) - 1) + [UNTIL]
 
+    # case 32
     async def test_an_empty_source_is_empty_and_complete(self, fetcher, tmp_path):
         async with self.stand(City(records=[]), fetcher, tmp_path) as stand:
             batches = await pull(stand)
@@ -281,6 +287,7 @@ class HttpContract(Contract):
         async with self.stand(City(), fetcher, tmp_path) as stand:
             assert complaints(await pull(stand)) == complaints(await pull(stand, None, earlier))
 
+    # cases 38, 39
     @pytest.mark.parametrize(("fault", "error", "is_retried"), TROUBLE.values(), ids=TROUBLE)
     async def test_trouble_says_what_the_caller_must_do_and_loses_nothing(
         self, fetcher, tmp_path, fault, error, is_retried
@@ -295,6 +302,7 @@ class HttpContract(Contract):
             city.fault = None
             assert len(ids(await pull(stand))) == 6
 
+    # case 30
     async def test_a_source_that_fails_at_any_request_loses_nothing(self, fetcher, tmp_path):
         city = City()
         async with self.stand(city, fetcher, tmp_path) as stand:

@@ -48,6 +48,7 @@ def window(until: str, since: str | None = None) -> Window:
     return Window(until=at[0], since=at[1])
 
 
+# case 55
 def test_a_record_becomes_a_complaint():
     found = read(DAY[0])
     assert (found.external_id, found.ticket_code, found.channel) == ("991", "JK2501010042", "crm")
@@ -60,21 +61,25 @@ def test_a_record_becomes_a_complaint():
     assert (found.raw, found.notices) == (DAY[0], ())
 
 
+# case 50
 def test_exchanged_coordinates_are_put_right_and_noted():
     found = read(DAY[1])
     assert (found.lat, found.lng) == (-6.2203, 106.9011)
     assert found.notices == ("latitude and longitude were exchanged",)
 
 
+# case 53
 def test_the_bare_word_kelurahan_is_named_by_the_location():
     assert read(DAY[1]).unit_label == "KELURAHAN KLENDER"
 
 
+# case 23
 def test_a_quoted_ticket_is_found_and_the_own_one_is_not():
     content = "Permasalahan: ini JK2501010042, lanjutan JK2412290094 dan JK2412290094, bukan WA0812345678"
     assert read(record(content=content)).quoted_codes == ("JK2412290094",)
 
 
+# case 3
 def test_a_record_just_past_midnight_wib_belongs_to_the_next_day():
     assert read(DAY[2]).reported_at.astimezone(WIB).isoformat() == "2025-01-02T00:00:00+07:00"
     local = read(record(createdAt="2025-01-02T00:00:00"))
@@ -91,6 +96,7 @@ def test_unusable_coordinates_are_left_out(lat):
     assert (found.lat, found.lng) == (None, None)
 
 
+# cases 8, 25
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -126,6 +132,7 @@ def test_what_a_database_cannot_hold_is_taken_out_and_noted():
     assert len(found.notices) == 2
 
 
+# case 43
 def test_entities_are_unescaped_once():
     assert read(record(content="Permasalahan: a &amp;amp; b &lt;c&gt;")).text == "a &amp; b <c>"
 
@@ -136,6 +143,7 @@ def test_a_code_of_another_form_is_no_ticket_code():
     assert "ticket code" in found.notices[0]
 
 
+# case 64
 def test_a_private_mark_is_honoured():
     assert read(record(isPrivacy=1)).is_private
     assert not read(record()).is_private
@@ -207,6 +215,7 @@ def test_a_cursor_that_cannot_be_read_starts_afresh(cursor):
     assert read_progress(cursor) is None
 
 
+# case 29
 async def test_a_pull_asks_day_by_day_in_wib(fetcher):
     async with serving(lambda _: json_answer([])) as server:
         pulled = [b async for b in crm(server.url).pull(fetcher, None, window("2026-11-24 00:30", "2026-11-22 23:59"))]
@@ -228,6 +237,7 @@ async def test_an_interrupted_pull_goes_on_at_the_day_it_stopped(fetcher):
     assert read_progress(rest[-1].cursor) == Progress(first=date(2026, 11, 20), through=date(2026, 11, 24))
 
 
+# case 31
 async def test_one_poisoned_day_does_not_hold_up_the_others(fetcher):
     def handler(request):
         return Answer(500) if request.query["dateStart"] == "2026-11-22" else json_answer([])

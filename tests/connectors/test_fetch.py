@@ -118,6 +118,7 @@ async def test_a_body_over_the_limit_stops_the_source(http):
     assert len(server.requests) == 1
 
 
+# case 40
 async def test_a_wrongly_framed_encoding_is_unavailable(fetcher):
     async with serving(lambda _: Answer(body=b"[1]", headers={"content-encoding": "gzip"})) as server:
         await _error(fetcher, server.url, SourceUnavailable)
@@ -136,6 +137,7 @@ async def test_a_forbidden_address_is_denied_without_a_second_try():
     assert SECRET not in str(error)
 
 
+# case 38
 async def test_a_redirect_is_followed_on_the_same_host_only(fetcher):
     def handler(request):
         return json_answer([1]) if request.path == "/list/" else Answer(301, headers={"location": "/list/"})
@@ -176,6 +178,7 @@ def test_a_page_is_told_by_its_content_type_and_its_text_never_shown():
     assert SECRET not in str(caught.value)
 
 
+# case 36
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

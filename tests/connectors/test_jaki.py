@@ -65,6 +65,7 @@ def test_a_report_becomes_a_complaint():
     ]
 
 
+# cases 56, 64
 def test_a_report_of_nothing_but_id_and_time_is_a_private_complaint():
     found = read({"id": "JK2611240001", "created_at": "2026-11-24T08:00:00"})
     assert (found.text, found.category, found.source_status, found.events) == ("", None, None, ())
@@ -112,12 +113,14 @@ def test_an_unreadable_timeline_entry_is_left_out_and_noted(entry):
     assert (found.events, len(found.notices)) == ((), 1)
 
 
+# case 12
 def test_an_answer_before_the_question_is_left_out_and_noted():
     found = read(record(timeline=[{"status": "Selesai", "at": "2026-11-20T10:00:00+07:00"}]))
     assert found.events == ()
     assert found.notices == ("a timeline entry dated before the report was left out",)
 
 
+# case 66
 @pytest.mark.parametrize(
     ("photos", "expected"),
     [
@@ -166,6 +169,7 @@ def paged(pages: dict[str | None, tuple[list, str | None]]):
     return handler
 
 
+# case 29
 async def test_the_first_pull_asks_for_everything_and_the_next_for_what_changed(fetcher):
     async with serving(
         paged({None: ([report(1)], "b"), "b": ([report(2, "2026-11-24T11:00:00+07:00")], None)})
@@ -217,6 +221,7 @@ async def test_a_cursor_that_always_expires_is_an_outage(fetcher):
     assert len(server.requests) == 6
 
 
+# case 26
 @pytest.mark.parametrize("following", ["b", "c", None])
 async def test_a_last_page_that_repeats_ends_the_pull(fetcher, following):
     pages = {None: ([report(1)], "b"), "b": ([report(2)], "c"), "c": ([report(2)], following)}
@@ -232,6 +237,7 @@ async def test_an_empty_page_ends_the_pull_though_it_names_a_next_one(fetcher):
     assert len(server.requests) == 2
 
 
+# case 28
 async def test_a_report_that_slips_between_two_pages_is_found_by_a_second_pass(fetcher):
     """Oldest first, two a page: report 1 changes while page one is read, so report 3 moves to the page already read."""
     listing = [report(number) for number in (1, 2, 3, 4, 5)]

@@ -206,6 +206,13 @@ def test_notes_tell_that_it_was_opened_again():
     assert found.events[-1].at.strftime("%H:%M") == "12:30"
 
 
+# case 59
+def test_of_a_request_that_is_open_nobody_says_since_when():
+    """It may have been closed and opened again: intake dates the word by when it looked."""
+    assert words(read(bare(status="Open"))) == []
+    assert words(read(bare(status="in_progress"))) == [("status", "open")]
+
+
 # case 54
 def test_a_trail_of_holders_is_no_answer():
     tasks = [
@@ -217,7 +224,7 @@ def test_a_trail_of_holders_is_no_answer():
     found = read(bare(status="open", extended_attributes={"tasks": tasks, "title": "Parkir"}))
     assert {event.kind for event in found.events} == {EventKind.STATUS}
     assert {STATUS_WORDS[event.label] for event in found.events} == {"received"}
-    assert [event.unit_label for event in found.events] == [None, "Kantor Wali Kota", "Dinas Jalan"]
+    assert [event.unit_label for event in found.events] == ["Kantor Wali Kota", "Dinas Jalan"]
     assert found.subject == "Parkir"
 
 

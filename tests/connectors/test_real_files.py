@@ -20,6 +20,7 @@ def read(name, profile):
     return [one for b in batches for one in b.complaints], [one for b in batches for one in b.rejects]
 
 
+# case 61
 def test_boston_judges_as_we_do_wherever_it_states_a_target():
     complaints, rejects = read("boston311-100.csv", "boston311")
     assert (len(complaints), rejects) == (100, [])
@@ -61,12 +62,14 @@ def test_boston_as_json_lines_has_the_same_meaning():
     assert lines == plain
 
 
+# case 5
 def test_boston_without_times_states_days():
     complaints, _ = read("boston311-100-notime.csv", "boston311")
     assert {one.time_precision.value for one in complaints} == {"day"}
     assert {one.due_at.strftime("%H:%M:%S") for one in complaints if one.due_at} == {"23:59:59"}
 
 
+# case 6
 def test_boston_day_first_is_refused_row_by_row_and_read_when_told():
     complaints, rejects = read("boston311-dmy-100.csv", "boston311")
     assert (len(complaints), len(rejects)) == (0, 100)
@@ -76,6 +79,7 @@ def test_boston_day_first_is_refused_row_by_row_and_read_when_told():
     assert {one.external_id: one.reported_at for b in batches for one in b.complaints} == plain
 
 
+# cases 22, 45
 def test_boston_with_doubles_and_bad_rows_is_accounted_for():
     doubles, _ = read("boston311-100-20dupes-random.csv", "boston311")
     assert (len(doubles), len({one.external_id for one in doubles})) == (100, 80)

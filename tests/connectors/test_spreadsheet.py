@@ -105,6 +105,7 @@ DISGUISES = {
 }
 
 
+# cases 44, 45, 47
 @pytest.mark.parametrize("content", DISGUISES.values(), ids=DISGUISES)
 def test_a_file_is_read_whatever_it_looks_like(content):
     complaints, rejects = read(content)
@@ -124,6 +125,7 @@ def test_the_hash_does_not_depend_on_the_order_of_columns():
     assert [one.content_hash for one in read(table(turned))[0]] == [one.content_hash for one in read(PLAIN)[0]]
 
 
+# case 41
 def test_the_encoding_of_the_profile_is_used_where_the_file_is_not_utf_8():
     assert read(PLAIN.replace(b"sampah", b"caf\xe9"))[0][1].text == "café"
     with pytest.raises(UnexpectedPayload, match="UTF-8"):
@@ -156,6 +158,7 @@ def test_a_file_of_another_kind_is_refused_with_a_sentence(content):
         read(content)
 
 
+# case 46
 def test_an_encrypted_workbook_is_named_as_such():
     with pytest.raises(UnexpectedPayload, match="encrypted"):
         read(REFUSED["an encrypted one"])
@@ -180,6 +183,7 @@ def test_a_missing_column_is_named():
         read(table([["no", "masuk", "isi"], ["1", "2", "3"]]))
 
 
+# cases 37, 45
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
@@ -213,15 +217,18 @@ def test_the_same_bad_row_is_the_same_reject_wherever_it_stands():
     assert first.content_hash == last.content_hash
 
 
+# case 42
 def test_line_breaks_inside_a_quoted_cell_belong_to_it():
     assert read(table([HEADER, ["1", "21/01/2026 13:47", "Baru", "satu\n\ndua"]]))[0][0].text == "satu\n\ndua"
 
 
+# case 22
 def test_two_rows_with_one_id_both_come_in_order():
     rows = [ROWS[0], [*ROWS[0][:2], "Selesai", "lagi"]]
     assert [one.source_status for one in read(table([HEADER, *rows]))[0]] == ["Baru", "Selesai"]
 
 
+# cases 20, 46
 def test_ids_in_a_workbook_are_digits_without_a_point_and_rounded_ones_are_rejected():
     rows = [[170339.0, "21/01/2026 13:47", "Baru", "a"], [3171234567890123.0, "21/01/2026 13:47", "Baru", "b"]]
     complaints, rejects = read(workbook([HEADER, *rows]))
@@ -237,6 +244,7 @@ def test_columns_of_one_name_are_kept_apart():
     assert (kept.text, kept.raw["isi (5)"]) == ("lampu mati", "kedua")
 
 
+# case 6
 def test_a_given_delimiter_and_time_format_win_over_the_profile(tmp_path):
     file = tmp_path / "x.csv"
     file.write_bytes(table([HEADER, ["1", "2026.01.21", "Baru", "a"]], "|"))
@@ -299,6 +307,7 @@ def test_any_bytes_are_read_or_refused(content, start):
         assert str(error)
 
 
+# case 61
 def test_boston_rows_state_their_own_due_time_and_close_by_their_word():
     complaints, rejects = read(PAYLOADS / "boston311.csv", BOSTON)
     done, open_one, wrong = complaints
@@ -314,6 +323,7 @@ def test_boston_rows_state_their_own_due_time_and_close_by_their_word():
     assert "case_enquiry_id" in rejects[0].reason
 
 
+# cases 5, 14
 def test_new_york_writes_days_as_midnight():
     timed, day, same_day, pending = read(PAYLOADS / "nyc311.csv", NYC)[0]
     assert [one.time_precision.value for one in (timed, day, same_day, pending)] == ["second", "day", "day", "second"]
@@ -325,6 +335,7 @@ def test_new_york_writes_days_as_midnight():
     assert pending.notices == ("a closing time of a complaint that is not closed was left out",)
 
 
+# cases 7, 13, 14
 def test_los_angeles_has_service_days_cancelled_and_undated_rows():
     done, cancelled, undated = read(PAYLOADS / "la311.csv", LA)[0]
     assert (done.due_at.isoformat(), done.time_precision.value) == ("2020-01-02T23:59:59-08:00", "minute")
