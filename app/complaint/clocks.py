@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from app.complaint.cycles import Cycle
@@ -26,7 +26,7 @@ from app.sla.clock import (
     fire_at,
     fold,
 )
-from app.sla.policy import Facts, PolicyVersion
+from app.sla.policy import Facts, OnChange, PolicyVersion
 
 MEASURED = ""
 """The family of a cycle that no policy judges: measured, without a due time."""
@@ -41,6 +41,8 @@ CLOSED_STATES = frozenset({State.MET, State.MISSED, State.CANCELLED, State.UNJUD
 
 ACKNOWLEDGED = 2**31 - 1
 """As a row's `raised_step`: somebody knows, so this ladder stops for good, whatever is folded again."""
+
+_PAUSING = frozenset({EventKind.PAUSE, EventKind.RESUME})
 
 RowKey = tuple[str, int, str]
 """Clock, cycle, family."""
@@ -141,10 +143,42 @@ def counted(
     """
     version = rules.policy_by_id[policy_version_id] if policy_version_id is not None else None
     calendar = rules.calendar(calendar_version_id, exception_unit_id)
+    events, terms = _judged_by(version, cycle, facts, calendar, left_s)
+    former = rules.former(version) if version and _switches(version, cycle) else None
+    if version is None or version.published_at is None or former is None:
+        return events, terms
+    at = version.published_at.replace(microsecond=0)
+    if version.on_change is OnChange.CARRY_REMAINING:
+        before = fold(*_judged_by(former, cycle, facts, calendar, left_s), as_of=at)
+        terms = replace(terms, carried_remaining_s=max(0, before.remaining_s or 0))
+    return _from_then_on(events, at), terms
+
+
+def _judged_by(
+    version: PolicyVersion | None, cycle: Cycle, facts: CaseFacts, calendar: CompiledCalendar, left_s: int | None
+) -> tuple[list[ClockEvent], Terms]:
     honoured = version.honours if version else MEASURED_HONOURS.get(cycle.clock, frozenset())
     # A resume without its pause is ignored.
     events = [event for event in cycle.events if event.reason is None or event.reason in honoured]
     return events, _terms(cycle, facts, version, calendar, left_s)
+
+
+def _switches(version: PolicyVersion, cycle: Cycle) -> bool:
+    """Whether the version came while the cycle ran, and does not hold as if it had always been so."""
+    if version.on_change is OnChange.RETROACTIVE or version.published_at is None:
+        return False
+    has_ended = not cycle.is_running and max(event.at for event in cycle.events) <= version.published_at
+    return cycle.events[0].at < version.published_at and not has_ended
+
+
+def _from_then_on(events: Sequence[ClockEvent], at: datetime) -> list[ClockEvent]:
+    """The events of a cycle that counts anew from an instant; a pause that was on then goes on."""
+    happened = [event for event in events if event.at <= at]
+    paused = next((event for event in reversed(happened) if event.kind in _PAUSING), None)
+    begun = [ClockEvent(at, EventKind.START)]
+    if paused is not None and paused.kind is EventKind.PAUSE:
+        begun.append(replace(paused, at=at))
+    return [*begun, *(event for event in events if event.at > at)]
 
 
 def headline(rows: Iterable[ClockRow]) -> tuple[str, datetime] | None:

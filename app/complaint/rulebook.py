@@ -106,6 +106,11 @@ class Rulebook:
     def __post_init__(self) -> None:
         object.__setattr__(self, "interests", Interests.of(self.policies))
 
+    def former(self, version: PolicyVersion) -> PolicyVersion | None:
+        """The version of the same policy that was in force before this one."""
+        earlier = [each for each in self.policies if each.policy == version.policy and each.version < version.version]
+        return max(earlier, key=lambda each: each.version, default=None)
+
     def judging(self, facts: Facts, *, clock: str, cycle: int, on: date) -> tuple[PolicyVersion, ...]:
         """The policy versions that judge a cycle which starts on the day, one of each family."""
         asked = self.interests.narrowed(facts)

@@ -19,7 +19,7 @@ from app.db.tables.rules import Calendar, CalendarVersion, Policy, PolicyVersion
 from app.db.tables.units import Unit, UnitAncestor
 from app.sla.calendars import CalendarRules, CompiledCalendar, compile_calendar, parse_rules
 from app.sla.clock import Target
-from app.sla.policy import Applies
+from app.sla.policy import Applies, OnChange
 from app.sla.policy import PolicyVersion as PolicyValue
 
 
@@ -145,6 +145,8 @@ def _value(row: Any) -> PolicyValue:
         effective_on=row.effective_on,
         basis=row.basis,
         confidence=row.confidence,
+        on_change=OnChange(row.on_change),
+        published_at=row.published_at,
     )
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from enum import StrEnum
 from typing import TypeVar
 
 from app.sla.calendars import CalendarRules, parse_rules
 from app.sla.clock import Target, parse_target
 from app.sla.fields import InvalidField, day, items, members, text
-from app.sla.policy import Applies
+from app.sla.policy import Applies, OnChange
 
 T = TypeVar("T")
 
@@ -20,14 +19,6 @@ _LONGEST_S = 366 * _DAY_S * 10
 _MOST_VALUES = 1_000
 _CONFIDENCES = ("H", "M", "L", "MEM")
 _SCOPES = ("connectors", "categories", "units", "channels", "classifications")
-
-
-class OnChange(StrEnum):
-    """How an open cycle follows a new version: as if it had always been so, from now on, or with what is left."""
-
-    RETROACTIVE = "retroactive"
-    RESTART = "restart"
-    CARRY_REMAINING = "carry_remaining"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

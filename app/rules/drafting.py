@@ -53,7 +53,7 @@ async def prepare(
         content = wanted.content if isinstance(wanted, Version) else wanted
         findings = await versions.find_faults(connection, rule, content, today=today)
         versions.demand_sound(findings)
-        rules = impact.rules_with(await rulebooks.current(connection), rule, content)
+        rules = impact.rules_with(await rulebooks.current(connection), rule, content, now=now)
         names = await impact.unit_names(connection)
     reach = versions.reach_of(rule, None, content)
     async with reading(replica) as connection:
@@ -106,7 +106,7 @@ async def foreseen_moves(
             raise Conflict(f"proposal {proposal_id} is {entry.state}: what it moved is in the histories")
         rule = await versions.read_rule(connection, entry.kind, entry.name)
         content = rule.version(entry.version).content
-        rules = impact.rules_with(await rulebooks.current(connection), rule, content)
+        rules = impact.rules_with(await rulebooks.current(connection), rule, content, now=now)
     reach = versions.reach_of(rule, None, content)
     async with reading(replica) as connection:
         return await impact.foreseen_moves(connection, rules, reach, after=after, limit=limit, now=now)

@@ -89,17 +89,17 @@ class Impact:
         return {"as_of": as_of, "complaints": self.complaints, **self.total.to_json(), "units": rows}
 
 
-def rules_with(rules: Rulebook, rule: Rule, content: Content) -> Rulebook:
-    """The rules as they would be with one more version of the rule."""
+def rules_with(rules: Rulebook, rule: Rule, content: Content, *, now: datetime) -> Rulebook:
+    """The rules as they would be with one more version of the rule, published now."""
     if isinstance(content, CalendarContent):
         return with_calendar(rules, rule.name, _NOT_STORED, compile_calendar(content.rules), content.effective_on)
     if rule.clock is None:
         return rules
-    return with_policies(rules, [policy_value(rule, content)])
+    return with_policies(rules, [policy_value(rule, content, now=now)])
 
 
-def policy_value(rule: Rule, content: PolicyContent) -> PolicyVersion:
-    """The content as the version that would come next."""
+def policy_value(rule: Rule, content: PolicyContent, *, now: datetime) -> PolicyVersion:
+    """The content as the version that would come next, published now."""
     return PolicyVersion(
         id=_NOT_STORED,
         policy=rule.name,
@@ -117,6 +117,8 @@ def policy_value(rule: Rule, content: PolicyContent) -> PolicyVersion:
         effective_on=content.effective_on,
         basis=content.basis,
         confidence=content.confidence,
+        on_change=content.on_change,
+        published_at=now,
     )
 
 

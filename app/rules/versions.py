@@ -16,11 +16,11 @@ from app.db.rejudge import Reach, reached
 from app.db.states import RuleKind
 from app.db.tables.rules import Calendar, CalendarVersion, Policy, PolicyVersion
 from app.rules.checks import CLOCKS, Findings, check
-from app.rules.contents import CalendarContent, Content, OnChange, PolicyContent, parse_calendar, parse_policy
+from app.rules.contents import CalendarContent, Content, PolicyContent, parse_calendar, parse_policy
 from app.sla.calendars import parse_rules
 from app.sla.clock import Target, TargetUnit
 from app.sla.fields import text
-from app.sla.policy import Applies
+from app.sla.policy import Applies, OnChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from enum import StrEnum
 
 from app.sla.terms import Target
 
@@ -21,12 +22,21 @@ class Applies:
     cycles: tuple[int, ...] = ()
 
 
+class OnChange(StrEnum):
+    """How an open cycle follows a new version: as if it had always been so, from now on, or with what is left."""
+
+    RETROACTIVE = "retroactive"
+    RESTART = "restart"
+    CARRY_REMAINING = "carry_remaining"
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
     """One version of a policy; `calendar` is a name, `honours` the reasons whose pauses count.
 
     `thresholds` are the percentages of the target at which a step fires, `repeat_s` the wall-clock seconds between the
-    reminders after a breach (None: there are none).
+    reminders after a breach (None: there are none). A cycle that ran when the version was published (`published_at`)
+    follows it as `on_change` says.
     """
 
     id: int
@@ -45,6 +55,8 @@ class PolicyVersion:
     effective_on: date = date.min
     basis: str | None = None
     confidence: str | None = None
+    on_change: OnChange = OnChange.RETROACTIVE
+    published_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
