@@ -7,7 +7,7 @@ import sys
 import typer
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from app.commands import alerts, connectors, demo, doctor, explain, people, rules, serving, sla, sources
+from app.commands import alerts, connectors, demo, doctor, explain, intake, people, rules, serving, sla, sources
 from app.commands.frame import BUSY, FAILED, say
 from app.complaint.errors import DomainError, SourceBusy
 from app.settings import SettingsError
@@ -28,6 +28,10 @@ cli.add_typer(sla.sla, name="sla")
 cli.add_typer(alerts.alerts, name="alerts")
 cli.add_typer(rules.calendar, name="calendar")
 cli.add_typer(rules.policy, name="policy")
+sources.source.command("replay")(intake.replay_rejects)
+sources.source.command("reconcile")(intake.reconcile)
+sources.source.command("notices")(intake.list_notices)
+sources.source.command("push-secret")(intake.push_secret)
 sla.sla.command("what-if")(rules.what_if)
 sla.sla.command("explain")(explain.explain)
 for name, command in (
@@ -38,7 +42,8 @@ for name, command in (
     ("demo", demo.demo),
     ("demo-feeds", serving.demo_feeds),
     ("pull", sources.pull),
-    ("import", sources.import_),
+    ("backfill", intake.backfill),
+    ("import", intake.import_),
     ("recompute", sla.recompute),
     ("doctor", doctor.doctor),
 ):

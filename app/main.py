@@ -16,12 +16,17 @@ from app.api import (
     alerts,
     complaints,
     documents,
+    imports,
+    intake,
     metrics,
     moves,
     proposals,
     rules,
     sla,
+    source_work,
     sources,
+    status_words,
+    suggestions,
     system,
     units,
     what_if,
@@ -53,13 +58,23 @@ API_ROUTERS: tuple[APIRouter, ...] = (
     what_if.router,
     alerts.router,
     sources.router,
+    source_work.router,
+    imports.router,
+    suggestions.router,
     admin.router,
+    status_words.router,
     proposals.router,
     rules.router,
 )
 """Below `/api/v1`, for signed-in callers alone."""
 SIGNED_IN_ROUTERS: tuple[APIRouter, ...] = (documents.router,)
-OPEN_ROUTERS: tuple[APIRouter, ...] = (system.router, metrics.router, pages.router, signing_in.router)
+OPEN_ROUTERS: tuple[APIRouter, ...] = (
+    system.router,
+    metrics.router,
+    intake.router,
+    pages.router,
+    signing_in.router,
+)
 """These say themselves what they ask of a caller."""
 
 

@@ -12,11 +12,12 @@ from connectors.jaki import connector as jaki
 from connectors.mailbox import connector as mailbox
 from connectors.open311 import connector as open311
 from connectors.options import read_rate
+from connectors.reading import json_value
 from connectors.spreadsheet import connector as spreadsheet
 from connectors.spreadsheet.connector import open_file
 from connectors.spreadsheet.profile import load_profile, profile_names
 
-__all__ = ["CONNECTORS", "ConnectorKind", "load_profile", "open_file", "profile_names", "request_rate"]
+__all__ = ["CONNECTORS", "ConnectorKind", "json_value", "load_profile", "open_file", "profile_names", "request_rate"]
 
 
 class Build(Protocol):

@@ -1,9 +1,8 @@
-"""Commands on sources: add, list, check, pull, import."""
+"""Commands on sources: add, list, check, pull."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,11 +12,10 @@ from app.clock import utc_now
 from app.commands.frame import open_plant, run, say, show
 from app.complaint.errors import InvalidInput
 from app.db.session import reading, writing
-from app.importing import FileToRead, import_file
 from app.intake.run import Report
 from app.intake.sources import NewSource, add_source, find_source, last_runs, list_sources, open_reject_counts
 from app.pulling import build_connector, check_source, pull_source
-from connectors.registry import CONNECTORS, profile_names
+from connectors.registry import CONNECTORS
 
 source = typer.Typer(help="Sources: the outside systems that complaints come from.", no_args_is_help=True)
 
@@ -43,9 +41,9 @@ def add(
         connector=connector,
         url=url,
         token=token,
-        since_on=_day("since", since),
+        since_on=day("since", since),
         every_s=parse_span("every", every),
-        options=_pairs(option),
+        options=pairs(option),
     )
     run(_add(new))
     say(f"Source {name} is added. Try it: tanggap source check {name}")
@@ -118,25 +116,6 @@ async def _pull(name: str) -> Report:
         return await pull_source(plant, name)
 
 
-def import_(
-    file: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Excel; also .gz and .zip.")],
-    profile: Annotated[str, typer.Option(help=f"{', '.join(profile_names())}, or the path of a TOML profile.")],
-    history: Annotated[bool, typer.Option("--history", help="Raise no alerts for what the file brings.")] = False,
-    option: Options = None,
-    as_json: Json = False,
-) -> None:
-    """Import a file by a mapping profile and print the tally; importing it again changes nothing."""
-    if not file.is_file():
-        raise InvalidInput("file", f"{file} is not a file")
-    report = run(_import(file, profile, _pairs(option), is_history=history))
-    show(report.to_json(), as_json=as_json)
-
-
-async def _import(file: Path, profile: str, options: dict[str, str], *, is_history: bool) -> Report:
-    async with open_plant() as plant:
-        return await import_file(plant, FileToRead(file, profile, options, is_history=is_history))
-
-
 def parse_span(field: str, text: str) -> int:
     """Seconds of a span written `30s`, `5m`, `1h` or `1d`.
 
@@ -148,7 +127,11 @@ def parse_span(field: str, text: str) -> int:
     return int(number) * _UNITS[unit]
 
 
-def _day(field: str, text: str | None) -> date | None:
+def day(field: str, text: str | None) -> date | None:
+    """The day of `YYYY-MM-DD`; None for nothing.
+
+    Raises: InvalidInput.
+    """
     if text is None:
         return None
     try:
@@ -157,11 +140,15 @@ def _day(field: str, text: str | None) -> date | None:
         raise InvalidInput(field, f"{text} is no day: write YYYY-MM-DD") from error
 
 
-def _pairs(options: list[str] | None) -> dict[str, str]:
-    pairs = {}
+def pairs(options: list[str] | None) -> dict[str, str]:
+    """The options of `KEY=VALUE` words.
+
+    Raises: InvalidInput.
+    """
+    found = {}
     for each in options or ():
         name, equals, value = each.partition("=")
         if not equals or not name:
             raise InvalidInput("option", f"{each} is not KEY=VALUE")
-        pairs[name] = value
-    return pairs
+        found[name] = value
+    return found

@@ -68,13 +68,14 @@ async def view_notices(
     return [_view(row) for row in await connection.execute(statement.limit(limit))]
 
 
-async def close_notice(connection: AsyncConnection, notice_id: int) -> NoticeView:
-    """The notice, which somebody has seen to.
+async def close_notice(connection: AsyncConnection, notice_id: int, *, source_id: int) -> NoticeView:
+    """The source's notice, which somebody has seen to.
 
     Raises: NotFound.
     """
-    await connection.execute(update(_notice).where(SourceNotice.id == notice_id).values(is_open=False))
-    row = (await connection.execute(_views.where(SourceNotice.id == notice_id))).one_or_none()
+    this = (SourceNotice.id == notice_id, SourceNotice.source_id == source_id)
+    await connection.execute(update(_notice).where(*this).values(is_open=False))
+    row = (await connection.execute(_views.where(*this))).one_or_none()
     if row is None:
         raise NotFound(f"notice {notice_id} does not exist")
     return _view(row)

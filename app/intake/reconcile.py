@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, Table, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.complaint.errors import Conflict
 from app.db.changes import upsert
 from app.db.session import reading, writing
 from app.db.states import NoticeKind
@@ -113,6 +114,17 @@ async def view_days(connection: AsyncConnection, source_id: int, *, limit: int) 
     """The compared days of a source, newest first."""
     statement = select(*_day.c).where(DayCount.source_id == source_id).order_by(DayCount.day_on.desc()).limit(limit)
     return [_view(row) for row in await connection.execute(statement)]
+
+
+async def call_for(connection: AsyncConnection, source: Row[Any], *, now: datetime) -> None:
+    """The source is to be compared by the next worker that looks.
+
+    Raises: Conflict for a source that is not pulled by itself.
+    """
+    if source.every_s is None or not source.is_enabled:
+        raise Conflict(f"source {source.name} is not pulled, so there is nothing to compare it with")
+    due = update(Source).where(Source.id == source.id).values(reconciled_at=now - EVERY - _RETRY_AFTER)
+    await connection.execute(due)
 
 
 async def mark_reconciled(connection: AsyncConnection, source_id: int, *, now: datetime, is_done: bool) -> None:

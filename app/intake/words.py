@@ -60,6 +60,16 @@ async def list_words(connection: AsyncConnection) -> list[Word]:
     return [Word(row.connector, row.word, row.status) for row in rows]
 
 
+def check_kind(connector: str, known: Sequence[str]) -> None:
+    """Nothing for a kind of source that there is.
+
+    Raises: InvalidInput for another one.
+    """
+    if connector not in known:
+        named = ", ".join(each for each in known if each)
+        raise InvalidInput("connector", f"{connector} is unknown; known are {named}, or none for all of them")
+
+
 async def teach_word(connection: AsyncConnection, connector: str, word: str, status: Status) -> Word:
     """The word means the status from now on; complaints that carry it are read again by a worker.
 

@@ -111,12 +111,7 @@ def card(
         assignee=row.username,
         subject=shown(row.subject, is_hidden=is_hidden, is_masked=is_masked),
         text=shown(row.text, is_hidden=is_hidden, is_masked=is_masked),
-        location=Location(
-            lat=row.lat,
-            lng=row.lng,
-            address=shown(row.address, is_hidden=is_hidden, is_masked=is_masked),
-            kelurahan_code=row.kelurahan_code,
-        ),
+        location=_location(row, shown(row.address, is_hidden=is_hidden, is_masked=is_masked)),
         is_private=row.is_private,
         is_anonymous=row.is_anonymous,
         reported_at=row.reported_at,
@@ -185,6 +180,10 @@ def _reading(row: Any, rules: Rulebook, now: datetime) -> Reading:
         row.paused_s, row.paused_since, row.elapsed_s, row.target_s,
     )  # fmt: skip
     return read(stored, calendar, max(now, row.started_at))
+
+
+def _location(row: Any, address: str | None) -> Location:
+    return Location(lat=row.lat, lng=row.lng, address=address, kelurahan_code=row.kelurahan_code)
 
 
 def _source_name(row: Any) -> SourceName:
