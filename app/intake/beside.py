@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert
+from sqlalchemy import Row, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.changes import reserve_ids
 from app.db.rulebook import Rulebooks
 from app.db.states import RunKind, RunState
-from app.db.tables.sources import SourceRun
+from app.db.tables.sources import Source, SourceRun
 from app.intake.batches import BatchStore
 from app.intake.tally import Tally
 from app.vault import Vault
@@ -44,8 +44,12 @@ class Stored:
 async def store_beside(
     connection: AsyncConnection, desk: Desk, source: Row[Any], connector: Connector, kind: RunKind, batch: Batch
 ) -> Stored:
-    """The batch stored, as a run that is done. A pull of the same source may bring the same record meanwhile: then
-    this lot is taken in once more, beside what the pull has stored."""
+    """The batch stored, as a run that is done.
+
+    It waits for a batch that a pull of the same source is storing. Another source may bring one of its tickets at the
+    same time: then the lot is taken in once more, beside what that one has stored.
+    """
+    await connection.execute(select(Source.id).where(Source.id == source.id).with_for_update())
     keeper = BatchStore(source, connector, desk.rulebooks, desk.vault, desk.now)
 
     async def attempt() -> Tally:

@@ -152,7 +152,7 @@ async def _handed_over(
     if learned.status in FRESH:
         return {}
     statement = (
-        select(SourceRecord.__table__, Complaint.unit_id)
+        select(SourceRecord.__table__, Complaint.unit_id, Complaint.handling_rank)
         .join(Complaint, Complaint.id == SourceRecord.complaint_id)
         .where(SourceRecord.complaint_id.in_(ids), SourceRecord.source_id.in_(learned.source_ids))
         .where(SourceRecord.source_status == learned.word, SourceRecord.unit_label.is_not(None))
@@ -176,4 +176,6 @@ def _assigned(record: Any, unit_id: int, now: datetime) -> CaseEvent:
         source_id=record.source_id,
         timing=Timing.OBSERVED,
         earliest_at=at,
+        # Behind what the same look said while the word was unknown.
+        rank=record.handling_rank + 1,
     )
