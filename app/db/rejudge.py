@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
+from app.db.bulk import insert_rows, update_rows
 from app.db.case_rows import Stored, read_stored
 from app.db.changes import next_change
 from app.db.complaints import CLOCK_FIELDS, Refolded, lock_all, refold
@@ -121,9 +122,9 @@ class _Work:
         moved = moved_clocks(stored.clocks, folded.rows)
         self.moved += len(moved)
         header = {name: folded.header[name] for name in _TIMERS}
-        self._put("header", {"id_": complaint_id, "change_no": self.change_no, **header})
+        self._put("header", {"id": complaint_id, "change_no": self.change_no, **header})
         if folded.header["queue_at"] != stored.header["queue_at"]:
-            self._put("slot", {"id_": complaint_id, "at_": folded.header["queue_at"]})
+            self._put("slot", {"complaint_id": complaint_id, "queue_at": folded.header["queue_at"]})
         told = entries(complaint_id, moved, self.rules, change_no=self.change_no, now=self.now, occasion=self.occasion)
         self.rows.setdefault("event", []).extend(told)
 
@@ -139,20 +140,24 @@ class _Work:
             if former is None:
                 self._put("clock_new", {"complaint_id": complaint_id, **values})
             elif any(former[name] != value for name, value in values.items()):
-                self._put("clock", {"id_": former["id"], **values})
+                self._put("clock", {"id": former["id"], **values})
             else:
                 continue
             is_changed = True
         for key in stored.clocks.keys() - {row.key for row in folded.rows}:
-            self._put("clock_gone", {"id_": stored.clocks[key]["id"]})
+            self._put("clock_gone", {"id": stored.clocks[key]["id"]})
             is_changed = True
         return is_changed
 
     async def write(self, connection: AsyncConnection) -> None:
-        """One `executemany` for each kind of row."""
-        for kind, statement in _STATEMENTS.items():
-            if rows := self.rows.get(kind):
-                await connection.execute(statement, rows)
+        """One statement for each kind of row."""
+        if gone := self.rows.get("clock_gone"):
+            await connection.execute(delete(_clock).where(_clock.c.id.in_([row["id"] for row in gone])))
+        await update_rows(connection, _clock, self.rows.get("clock", ()), key="id")
+        await insert_rows(connection, _clock, self.rows.get("clock_new", ()))
+        await update_rows(connection, _complaint, self.rows.get("header", ()), key="id")
+        await update_rows(connection, _slot, self.rows.get("slot", ()), key="complaint_id")
+        await insert_rows(connection, _event, self.rows.get("event", ()))
 
 
 _TIMERS = ("next_clock", "next_due_at", "queue_at", "respond_due_at", "resolve_due_at", "is_missed")
@@ -162,16 +167,3 @@ _clock: Table = SlaClock.__table__  # type: ignore[assignment]
 _complaint: Table = Complaint.__table__  # type: ignore[assignment]
 _slot: Table = QueueSlot.__table__  # type: ignore[assignment]
 _event: Table = ComplaintEvent.__table__  # type: ignore[assignment]
-
-_STATEMENTS = {
-    "clock_gone": delete(_clock).where(_clock.c.id == bindparam("id_")),
-    "clock": update(_clock)
-    .where(_clock.c.id == bindparam("id_"))
-    .values({name: bindparam(name) for name in CLOCK_FIELDS}),
-    "clock_new": insert(_clock),
-    "header": update(_complaint)
-    .where(_complaint.c.id == bindparam("id_"))
-    .values({name: bindparam(name) for name in ("change_no", *_TIMERS)}),
-    "slot": update(_slot).where(_slot.c.complaint_id == bindparam("id_")).values(queue_at=bindparam("at_")),
-    "event": insert(_event),
-}

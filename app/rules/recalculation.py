@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from app.db.tables.rules import Proposal, Recalculation
 
 _UNFINISHED = (RecalculationState.WAITING, RecalculationState.RUNNING)
 _FIRST_BATCH = 50
-_BATCH_S = 0.15
+_BATCH_S = 0.3
 """How long a batch should hold its complaints: an officer waits for one no longer than that."""
 _LARGEST_BATCH = 400
 _GAP_S = 0.12
@@ -51,6 +51,7 @@ class Task:
     occasion: Occasion
     proposal_id: int
     reverts: bool
+    last_complaint_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,11 @@ async def _carry_out(bench: Bench, task: Task) -> Recalculated:
     try:
         while not is_done:
             begun = time.monotonic()
-            count, changed, gap_s = await _batch(bench, task, size)
-            visited, moved, is_done = visited + count, moved + changed, count == 0
-            took = max(time.monotonic() - begun, 0.001)
-            size = max(1, min(_LARGEST_BATCH, size * 2, round(count * _BATCH_S / took))) if count else size
-            await asyncio.sleep(gap_s)
+            step = await _batch(bench, task, size)
+            task = replace(task, last_complaint_id=step.last_complaint_id)
+            visited, moved, is_done = visited + step.visited, moved + step.moved, step.visited == 0
+            size = _next_size(size, step.visited, time.monotonic() - begun)
+            await asyncio.sleep(step.gap_s)
     except LostTask:
         return Recalculated(task.proposal_id, visited, moved, is_done=False)
     except (asyncio.CancelledError, OperationalError):
@@ -95,12 +96,27 @@ async def _carry_out(bench: Bench, task: Task) -> Recalculated:
     return Recalculated(task.proposal_id, visited, moved, is_done=True)
 
 
-async def _batch(bench: Bench, task: Task, size: int) -> tuple[int, int, float]:
-    """Complaints visited, clocks moved, and the pause that other writers need now; cursor and clocks are one commit."""
+def _next_size(size: int, visited: int, took_s: float) -> int:
+    """As many complaints as fit into a batch's time, but not many more than there were just now."""
+    fits = round(visited * _BATCH_S / max(took_s, 0.001))
+    return max(1, min(_LARGEST_BATCH, size * 2, fits))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What a batch did, and the pause that other writers need after it."""
+
+    visited: int
+    moved: int
+    last_complaint_id: int
+    gap_s: float
+
+
+async def _batch(bench: Bench, task: Task, size: int) -> _Step:
+    """Visit the next complaints; cursor and clocks are one commit."""
     async with writing(bench.engine) as connection:
         rules = await bench.rulebooks.current(connection)
-        last = await connection.scalar(select(_run.c.last_complaint_id).where(_run.c.id == task.id))
-        ids = await reached(connection, task.reach, after=int(last or 0), limit=size)
+        ids = await reached(connection, task.reach, after=task.last_complaint_id, limit=size)
         ids = await lock_first(connection, ids) if ids else []
         now = bench.clock()
         moved = await rejudge(connection, ids, rules, task.occasion, now=now) if ids else 0
@@ -108,7 +124,7 @@ async def _batch(bench: Bench, task: Task, size: int) -> tuple[int, int, float]:
         if not ids:
             await _finish(connection, task, now)
         gap_s = 0.0 if writers_queue_in_order(connection) else _GAP_S
-    return len(ids), moved, gap_s
+    return _Step(len(ids), moved, ids[-1] if ids else task.last_complaint_id, gap_s)
 
 
 async def _free(connection: AsyncConnection) -> Any:
@@ -134,7 +150,7 @@ async def _take(bench: Bench) -> Task | None:
                 lease_until=now + bench.span,
                 lease_no=_run.c.lease_no + 1,
             )
-            .returning(_run.c.id, _run.c.lease_no, _run.c.reach, _run.c.proposal_id, _run.c.reverts, _run.c.total)
+            .returning(*_run.c)
         )
         row = (await connection.execute(statement)).one_or_none()
         if row is None:
@@ -150,7 +166,7 @@ async def _take(bench: Bench) -> Task | None:
             .returning(_proposal.c.reason)
         )
     occasion = Occasion(row.proposal_id, str(reason))
-    return Task(row.id, row.lease_no, reach, occasion, row.proposal_id, row.reverts)
+    return Task(row.id, row.lease_no, reach, occasion, row.proposal_id, row.reverts, row.last_complaint_id)
 
 
 async def _save(connection: AsyncConnection, bench: Bench, task: Task, ids: list[int], moved: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -147,7 +148,7 @@ async def test_a_second_worker_goes_on_where_a_dead_one_stopped(hall: Hall) -> N
     dead = hall.bench("dead", span=timedelta(0))
     task = await recalculation._take(dead)
     assert task is not None
-    first, _, _ = await recalculation._batch(dead, task, 25)
+    first = (await recalculation._batch(dead, task, 25)).visited
     done = await hall.work()
     entry = await hall.proposal(proposal)
     assert done is not None
@@ -196,5 +197,7 @@ async def test_a_batch_stops_before_a_complaint_that_somebody_holds(hall: Hall) 
         ids = await recalculation.reached(connection, task.reach, after=0, limit=10)
     async with writing(hall.engine) as officer:
         assert await recalculation.lock_first(officer, ids[4:5]) == ids[4:5]
-        assert (await recalculation._batch(hall.bench(), task, 10))[0] == 4
-    assert (await recalculation._batch(hall.bench(), task, 10))[0] == 10
+        step = await recalculation._batch(hall.bench(), task, 10)
+        assert (step.visited, step.last_complaint_id) == (4, ids[3])
+    task = replace(task, last_complaint_id=step.last_complaint_id)
+    assert (await recalculation._batch(hall.bench(), task, 10)).visited == 10
