@@ -29,6 +29,7 @@ The map of the house: workrooms side by side on a pure floor, three doors on top
     alerts/             warnings and breaches out: watch, ladder, delivery, notifiers
     units/              how each unit does: status, roll-up, directory
     people/             who may do what: officers, tokens, sessions, scope, audit
+    rules/              calendars and policies as rows with versions; proposals, recalculation, what-if
     rules/              calendars and policies as versions: checks, proposals, recalculation, what-if
 
   the doors
