@@ -7,11 +7,9 @@ from typing import Annotated, Any, Self
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from app.api.auth import AdminDep
 from app.api.bodies import RowId
@@ -50,15 +48,7 @@ _BODY: dict[str, Any] = {"requestBody": {"required": True, "content": {_MULTIPAR
 _AS_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": _TEXT}}}}
 
 
-class FileRoute(APIRoute):
-    """A route that takes a file: its body may be larger than that of any other."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.app = RequestBodyLimitMiddleware(self.app, max_body_size=MAX_FILE_BYTES)
-
-
-router = APIRouter(prefix="/imports", tags=["imports"], route_class=FileRoute)
+router = APIRouter(prefix="/imports", tags=["imports"])
 
 
 class ImportAnswer(TallyAnswer):
@@ -115,7 +105,7 @@ async def _upload(request: Request, caller: AdminDep) -> imports.NewImport:
         )
 
 
-@router.post("", status_code=202, openapi_extra=_BODY)
+@router.post("", status_code=202, max_body_size=MAX_FILE_BYTES, openapi_extra=_BODY)
 async def start_import(
     upload: Annotated[imports.NewImport, Depends(_upload)],
     response: Response,
