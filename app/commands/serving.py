@@ -104,9 +104,16 @@ def demo_feeds(
     per_day: Annotated[int, typer.Option(help="Reports a day.")] = 120,
     token: Annotated[str, typer.Option(help="Bearer token that JAKI asks for.")] = "demo",  # noqa: S107
     freeze_at: Annotated[str | None, typer.Option(help="Stop the city's time at this instant (RFC 3339).")] = None,
+    faults: Annotated[str, typer.Option(help="Share of answers that go wrong as real sources' do: 25% or 0.25.")] = "0",
 ) -> None:
     """Serve only the make-believe sources: CRM and JAKI in their wire shapes."""
-    settings = FeedsSettings(token=token, seed=number, per_day=per_day, freeze_at=_instant("freeze-at", freeze_at))
+    settings = FeedsSettings(
+        token=token,
+        seed=number,
+        per_day=per_day,
+        freeze_at=_instant("freeze-at", freeze_at),
+        faults=_share("faults", faults),
+    )
     say(f"CRM and JAKI of the make-believe city: http://{host}:{port} (JAKI's token: {token})")
     uvicorn.run(open_feeds(settings, now=utc_now), host=host, port=port, log_level="warning")
 
@@ -121,3 +128,15 @@ def _instant(field: str, text: str | None) -> datetime | None:
     if instant.tzinfo is None:
         raise InvalidInput(field, f"{text} has no offset: write 2026-11-24T10:00:00+07:00")
     return instant
+
+
+def _share(field: str, text: str) -> float:
+    """The share that `25%`, `25` or `0.25` means."""
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        number = -1.0
+    share = number / 100 if text.endswith("%") or number > 1 else number
+    if not 0 <= share <= 1:
+        raise InvalidInput(field, f"{text} is no share: write 25% or 0.25")
+    return share

@@ -16,9 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from app.demo.arrivals import WIB, midnight
 from app.demo.city import FOUNDED_ON, City, Live
+from app.demo.faults import FaultPlan, Faults
 from app.demo.lives import MAX_LIFE
 from app.demo.report import Channel, Report, updated_at
 from app.demo.wire import crm_detail, crm_item, has_crm_detail, jaki_item
@@ -37,6 +39,7 @@ class FeedsSettings:
 
     `freeze_at` stops its time there. Otherwise a live report comes every `live_every` (None: none), from `live_from`
     on (None: from the start of the service); give the same `live_from` again to find the same reports again.
+    `faults` is the share of answers, 0 to 1, that go wrong in one of the ways of real sources.
 
     Raises: ValueError for a naive time.
     """
@@ -48,6 +51,7 @@ class FeedsSettings:
     freeze_at: datetime | None = None
     live_every: timedelta | None = timedelta(seconds=30)
     live_from: datetime | None = None
+    faults: float = 0.0
 
     def __post_init__(self) -> None:
         for name, instant in (("freeze_at", self.freeze_at), ("live_from", self.live_from)):
@@ -55,14 +59,16 @@ class FeedsSettings:
                 raise ValueError(f"{name} has no time zone: {instant.isoformat()}")
 
 
-def open_feeds(settings: FeedsSettings, *, now: Now) -> Starlette:
+def open_feeds(settings: FeedsSettings, *, now: Now) -> ASGIApp:
     """The service that the settings describe; `now` is asked for every request unless the city is frozen."""
     frozen_at = settings.freeze_at
     live = None
     if frozen_at is None and settings.live_every is not None:
         live = Live(since=settings.live_from or now(), every=settings.live_every)
     city = City(seed=settings.seed, per_day=settings.per_day, history_days=settings.history_days, live=live)
-    return create_feeds(city, now=now if frozen_at is None else lambda: frozen_at, token=settings.token)
+    clock = now if frozen_at is None else lambda: frozen_at
+    feeds = create_feeds(city, now=clock, token=settings.token)
+    return Faults(feeds, FaultPlan(settings.seed, settings.faults), clock) if settings.faults else feeds
 
 
 def create_feeds(city: City, *, now: Now, token: str) -> Starlette:
