@@ -30,7 +30,6 @@ The map of the house: workrooms side by side on a pure floor, three doors on top
     units/              how each unit does: status, roll-up, directory
     people/             who may do what: officers, tokens, sessions, scope, audit
     rules/              calendars and policies as rows with versions; proposals, recalculation, what-if
-    rules/              calendars and policies as versions: checks, proposals, recalculation, what-if
 
   the doors
     api/                REST: one router for each room
