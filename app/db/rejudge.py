@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -98,8 +99,15 @@ async def rejudge(
 async def would_move(
     connection: AsyncConnection, complaint_ids: Sequence[int], rules: Rulebook
 ) -> list[tuple[int, list[MovedClock]]]:
-    """What the rules would move of each complaint, by id; nothing is written."""
+    """What the rules would move of each complaint, by id; nothing is written.
+
+    The folding is done beside the event loop: whoever asks for a preview does not hold up everybody else.
+    """
     stored = await read_stored(connection, complaint_ids)
+    return await asyncio.to_thread(_moves, stored, rules)
+
+
+def _moves(stored: Mapping[int, Stored], rules: Rulebook) -> list[tuple[int, list[MovedClock]]]:
     found = {each: moved_clocks(held.clocks, refold(each, held, rules).rows) for each, held in stored.items()}
     return sorted(found.items())
 

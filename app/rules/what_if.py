@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -118,10 +119,12 @@ async def ask(
     ids = await _complaints(connection, clock, question, scope)
     for start in range(0, len(ids), _BATCH):
         stored = await read_stored(connection, ids[start : start + _BATCH])
-        for held in stored.values():
-            for unit_id, verdicts in _judged_twice(held, present, supposed, question, clock, now):
-                total.add(*verdicts)
-                units[unit_id].add(*verdicts)
+        # Beside the event loop: a question about a year does not hold up everybody else.
+        for unit_id, verdicts in await asyncio.to_thread(
+            _all_judged_twice, list(stored.values()), present, supposed, question, clock, now
+        ):
+            total.add(*verdicts)
+            units[unit_id].add(*verdicts)
     return Answer(question, _newest(present, question), _newest(supposed, question), now, total, units)
 
 
@@ -165,6 +168,12 @@ async def _complaints(connection: AsyncConnection, clock: str, question: Questio
         .order_by(SlaClock.complaint_id)
     )
     return list(await connection.scalars(statement))
+
+
+def _all_judged_twice(
+    stored: Sequence[Stored], present: Rulebook, supposed: Rulebook, question: Question, clock: str, now: datetime
+) -> list[tuple[int | None, tuple[str, str]]]:
+    return [each for held in stored for each in _judged_twice(held, present, supposed, question, clock, now)]
 
 
 def _judged_twice(
