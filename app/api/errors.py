@@ -104,9 +104,11 @@ def _headers(error: Exception) -> dict[str, str]:
 
 
 def _is_page(request: Request) -> bool:
-    """A browser that asks for a page is shown the way in; a program is told 401."""
-    wants_page = "text/html" in request.headers.get("accept", "") and "authorization" not in request.headers
-    return wants_page and request.method in ("GET", "HEAD") and not request.url.path.startswith("/api/")
+    """A browser that asks for a page, and whoever asks for the front one, is shown the way in; others are told 401."""
+    if "authorization" in request.headers or request.method not in ("GET", "HEAD"):
+        return False
+    wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+    return wants_page or request.url.path == "/"
 
 
 async def _invalid_field(_request: Request, error: Exception) -> Response:
