@@ -58,6 +58,7 @@ class SourceAnswer(BaseModel):
     lag_s: int | None
     failures: int
     rejects: int
+    notices: int
     last_error: str | None
     last_error_at: Instant | None
     last_run: RunAnswer | None

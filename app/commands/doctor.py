@@ -23,6 +23,7 @@ from app.db.tables.complaints import Complaint
 from app.db.tables.machine import Worker
 from app.db.tables.rules import Policy
 from app.db.tables.units import Unit
+from app.intake.notices import open_notice_counts
 from app.intake.sources import list_sources, open_reject_counts
 from app.pulling import Plant
 
@@ -84,7 +85,7 @@ async def _machine(connection: AsyncConnection) -> AsyncIterator[str]:
 
 
 async def _sources(connection: AsyncConnection) -> AsyncIterator[str]:
-    rejects = await open_reject_counts(connection)
+    rejects, notices = await open_reject_counts(connection), await open_notice_counts(connection)
     rows = await list_sources(connection)
     if not rows:
         yield "there is no source: add one with tanggap source add"
@@ -95,6 +96,8 @@ async def _sources(connection: AsyncConnection) -> AsyncIterator[str]:
             yield f"source {row.name} was never pulled: try tanggap pull {row.name}"
         if count := rejects.get(row.id):
             yield f"source {row.name} has {count} rejects that wait for a mapping or a replay"
+        if count := notices.get(row.id):
+            yield f"source {row.name} has {count} notices about its data: tanggap source notices {row.name}"
 
 
 async def _data(connection: AsyncConnection) -> AsyncIterator[str]:

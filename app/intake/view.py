@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.complaint.errors import Conflict
 from app.db.states import RejectState, RunState
 from app.db.tables.sources import Reject, Source, SourceRun
+from app.intake.notices import open_notice_counts
 from app.intake.sources import last_runs, list_sources, open_reject_counts, read_source
 
 RUNS_SHOWN = 20
@@ -39,7 +40,7 @@ class RunView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceView:
-    """How one source does; `lag_s` is how many seconds behind now it is complete."""
+    """How one source does; `lag_s` is how many seconds behind now it is complete, `notices` how many wait."""
 
     source: str
     connector: str
@@ -51,6 +52,7 @@ class SourceView:
     lag_s: int | None
     failures: int
     rejects: int
+    notices: int
     last_error: str | None
     last_error_at: datetime | None
     last_run: RunView | None
@@ -71,8 +73,8 @@ class RejectView:
 
 async def view_sources(connection: AsyncConnection, *, now: datetime) -> list[SourceView]:
     """Every source, by name."""
-    rejects, runs = await open_reject_counts(connection), await last_runs(connection)
-    return [_view(row, rejects.get(row.id, 0), runs.get(row.id), now) for row in await list_sources(connection)]
+    waiting = await _waiting(connection)
+    return [_view(row, waiting, now) for row in await list_sources(connection)]
 
 
 async def view_source(connection: AsyncConnection, name: str, *, now: datetime) -> SourceView:
@@ -81,8 +83,7 @@ async def view_source(connection: AsyncConnection, name: str, *, now: datetime) 
     Raises: NotFound.
     """
     row = await read_source(connection, name)
-    rejects, runs = await open_reject_counts(connection), await last_runs(connection)
-    return _view(row, rejects.get(row.id, 0), runs.get(row.id), now)
+    return _view(row, await _waiting(connection), now)
 
 
 async def newest_runs(connection: AsyncConnection, name: str) -> list[RunView]:
@@ -123,7 +124,22 @@ async def call_for_pull(connection: AsyncConnection, name: str, *, now: datetime
     await connection.execute(update(Source).where(Source.id == source.id).values(next_run_at=now, open_until=None))
 
 
-def _view(row: Row[Any], rejects: int, last: Row[Any] | None, now: datetime) -> SourceView:
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """By source: its newest run, and how much of it waits for somebody."""
+
+    runs: Mapping[int, Row[Any]]
+    rejects: Mapping[int, int]
+    notices: Mapping[int, int]
+
+
+async def _waiting(connection: AsyncConnection) -> _Waiting:
+    rejects, notices = await open_reject_counts(connection), await open_notice_counts(connection)
+    return _Waiting(await last_runs(connection), rejects, notices)
+
+
+def _view(row: Row[Any], waiting: _Waiting, now: datetime) -> SourceView:
+    last = waiting.runs.get(row.id)
     through: datetime | None = row.complete_through
     return SourceView(
         source=row.name,
@@ -135,7 +151,8 @@ def _view(row: Row[Any], rejects: int, last: Row[Any] | None, now: datetime) -> 
         complete_through=through,
         lag_s=max(0, (now - through) // timedelta(seconds=1)) if through is not None else None,
         failures=row.failures,
-        rejects=rejects,
+        rejects=waiting.rejects.get(row.id, 0),
+        notices=waiting.notices.get(row.id, 0),
         last_error=row.last_error,
         last_error_at=row.last_error_at,
         last_run=_run(last) if last is not None else None,
