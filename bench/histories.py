@@ -44,9 +44,9 @@ class Historian:
         state = state_at(report, self.until)
         connectors = ["crm", "jaki"] if report.channel is Channel.JAKI else ["crm"]
         events = list(self._events(report, state, connectors[-1]))
-        header = self._content(report, connectors)
+        header = {**self._content(report, connectors), "received_at": report.reported_at + _LOOK}
         folded = self._fold(complaint_id, header, events)
-        seen = {"received_at": report.reported_at + _LOOK, "updated_at": state.updated_at + _LOOK}
+        seen = {"updated_at": state.updated_at + _LOOK}
         return {
             "complaint": [{"id": complaint_id, **header, **folded.header, **seen, "version": len(state.steps)}],
             "complaint_event": [self._event_row(complaint_id, event, folded) for event in events],
