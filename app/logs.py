@@ -81,6 +81,8 @@ def _quieten(level: str) -> None:
     chatty = logging.NOTSET if level == "DEBUG" else logging.WARNING
     for name in ("httpx", "httpcore", "apscheduler", "uvicorn.access", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(chatty)
+    # Each attempt at a source that fails would be a warning, where the failure of the pull is told once.
+    logging.getLogger("stamina").setLevel(logging.NOTSET if level == "DEBUG" else logging.ERROR)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         library = logging.getLogger(name)
         library.handlers[:] = []

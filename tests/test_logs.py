@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import stamina
 import structlog
 
 from app.logs import configure_logs
@@ -76,3 +77,14 @@ def test_chatty_libraries_speak_up_only_when_all_is_wanted() -> None:
     configure_logs("DEBUG", "json", stream=output)
     logging.getLogger("httpx").info("HTTP Request: GET https://example.org")
     assert len(_lines(output)) == 1
+
+
+def test_the_attempts_at_a_source_are_told_only_when_all_is_wanted() -> None:
+    output = io.StringIO()
+    for level, expected in (("INFO", 0), ("DEBUG", 1)):
+        configure_logs(level, "json", stream=output)  # type: ignore[arg-type]
+        for attempt in stamina.retry_context(on=ValueError, attempts=2, wait_initial=0, wait_jitter=0):
+            with attempt:
+                if attempt.num == 1:
+                    raise ValueError("not yet")
+        assert len(_lines(output)) == expected
