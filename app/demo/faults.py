@@ -31,6 +31,7 @@ SKEW = timedelta(hours=3)
 _LONGEST_DELAY_S = 0.3
 _POISONED, _SKEWED = 0.08, 0.2
 _SHIFT = 5
+_EXPIRED_AS_OFTEN = 3
 _PAGE = "<!doctype html><html><head><title>502</title></head><body><h1>Bad gateway</h1></body></html>"
 _SHARE = re.compile(r"0(\.\d{1,6})?|1(\.0{1,6})?", re.ASCII)
 _MISSING_TIME = ("createdAt", "created_at")
@@ -70,7 +71,9 @@ class FaultPlan:
         rng = chance(self.seed, "fault", asked, time)
         if rng.random() >= self.share:
             return None
-        return rng.choice([fault for fault in Fault if has_cursor or fault is not Fault.EXPIRED])
+        others = [fault for fault in Fault if fault is not Fault.EXPIRED]
+        # Few requests carry a cursor, so that each of them is tried the harder.
+        return rng.choice([*others, *[Fault.EXPIRED] * _EXPIRED_AS_OFTEN] if has_cursor else others)
 
     def is_poisoned(self, code: str) -> bool:
         """Whether the record has a twin that nobody can read."""
