@@ -45,8 +45,8 @@ class Site:
     async def run(self, *arguments: str) -> int | None:
         return await ended(self.start(*arguments))
 
-    async def add_sources(self, rates: dict[str, int]) -> None:
-        since = (utc_now() - timedelta(days=6)).date().isoformat()
+    async def add_sources(self, rates: dict[str, int], days: int = 6) -> None:
+        since = (utc_now() - timedelta(days=days)).date().isoformat()
         for name, rate in rates.items():
             options = ["--connector", name, "--url", self.feeds, "--since", since, "--option", f"rate={rate}"]
             assert await self.run("source", "add", name, *options, "--token", TOKEN) == 0
