@@ -80,7 +80,7 @@ async def cards(
     sources: dict[int, list[SourceName]] = defaultdict(list)
     for source in await connection.execute(_sources, {"ids": ids}):
         sources[source.complaint_id].append(_source_name(source))
-    related = await read_related(connection, rows, asker)
+    related = await read_related(connection, rows, asker, rules)
     is_masked = is_list or not asker.works
     return [
         card(row, clocks[row.id], sources[row.id], related.get(row.id, []), asker, is_masked=is_masked) for row in rows

@@ -103,9 +103,9 @@ async def pair(station):
     return count
 
 
-async def related(station, code):
+async def related(station, code, scope=WHOLE):
     """What the complaint shows as related, as (code, relation, count)."""
-    asker = Asker(WHOLE, Role.OFFICER)
+    asker = Asker(scope, Role.OFFICER)
     id_ = (await station.complaint(code)).id
     async with reading(station.engine) as connection:
         rules = await station.rulebooks.current(connection)
@@ -206,6 +206,21 @@ async def test_a_quoted_ticket_links_both_ways_whichever_comes_first(station, fe
     assert await related(station, CODE) == [(OTHER, "quoted_by", None)]
     await pair(station)
     assert await suggested(station) == []
+
+
+async def test_what_lies_elsewhere_is_related_only_for_those_who_may_see_it(station, feeds):
+    text = f"Melanjutkan laporan {CODE}, lampu tetap mati"
+    feeds.jaki = [
+        jaki(CODE, "12 08:00"),
+        jaki(OTHER, "12 09:00", description=text, handler={"name": "Dinas Bina Marga"}, location={}),
+    ]
+    await station.pull("jaki")
+    mine, theirs = [(await station.complaint(code)).unit_id for code in (CODE, OTHER)]
+    above = [row.ancestor_id for row in await station.rows("unit_ancestor") if row.unit_id == theirs and row.depth]
+    assert await related(station, CODE, Scope((mine,))) == []
+    assert await related(station, CODE, Scope((mine, theirs))) == [(OTHER, "quoted_by", None)]
+    assert await related(station, CODE, Scope((mine, above[0]))) == [(OTHER, "quoted_by", None)]
+    assert await related(station, OTHER, Scope((theirs,))) == [(CODE, "quotes", None)]
 
 
 async def test_old_complaints_that_move_and_history_are_not_compared(station, feeds):
