@@ -10,8 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    return
 
 
 def downgrade() -> None:
-    pass
+    return
