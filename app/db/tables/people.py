@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.complaint.roles import Role
@@ -13,7 +13,10 @@ from app.db.tables.schema import Id, Json_, OfficerId, Schema, UnitId
 
 
 class Officer(Schema):
-    """Somebody who signs in."""
+    """Somebody who signs in; `issuer` and `subject` name whoever another sign-in vouches for.
+
+    `claimed_at` is when the newest token was issued by which the issuer told the role and the units.
+    """
 
     __tablename__ = "officer"
     id: Mapped[Id]
@@ -25,6 +28,10 @@ class Officer(Schema):
     failed_sign_ins: Mapped[int]
     locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    issuer: Mapped[str | None] = mapped_column(String(500))
+    subject: Mapped[str | None] = mapped_column(String(255))
+    claimed_at: Mapped[datetime | None]
+    __table_args__ = (Index("ix_officer_issuer_subject", "issuer", "subject", unique=True),)
 
 
 class OfficerUnit(Schema):
@@ -48,7 +55,7 @@ class Session(Schema):
 
 
 class ApiToken(Schema):
-    """A bearer token: only its hash is kept."""
+    """A bearer token: only its hash is kept; without `scopes` it may do all that its role may."""
 
     __tablename__ = "api_token"
     id: Mapped[Id]
@@ -61,6 +68,7 @@ class ApiToken(Schema):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
+    scopes: Mapped[Json_ | None]
 
 
 class ApiTokenUnit(Schema):
