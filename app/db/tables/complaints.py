@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy import text as condition
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -19,6 +19,7 @@ class Complaint(Schema):
     """The one normalised complaint with its headline timers; status and timers are a fold of its events.
 
     `content_rank` and `handling_rank` are the weights of the sources that gave text and place, unit and category.
+    `is_restricted` closes words and identity to all but administrators; what `erased_at` dates never comes back.
     """
 
     __tablename__ = "complaint"
@@ -46,6 +47,8 @@ class Complaint(Schema):
     is_anonymous: Mapped[bool]
     is_confidential: Mapped[bool]
     is_history: Mapped[bool]
+    is_restricted: Mapped[bool] = mapped_column(server_default=false())
+    erased_at: Mapped[datetime | None]
     time_precision: Mapped[str] = mapped_column(String(10))
     source_due_at: Mapped[datetime | None]
     reported_at: Mapped[datetime]
@@ -251,3 +254,13 @@ class Identity(Schema):
     source_id: Mapped[SourceId] = mapped_column(primary_key=True)
     sealed: Mapped[Sealed]
     received_at: Mapped[datetime]
+
+
+class LegalHold(Schema):
+    """A complaint that nothing may be erased from while it lasts."""
+
+    __tablename__ = "legal_hold"
+    complaint_id: Mapped[ComplaintId] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    placed_by: Mapped[str]
+    placed_at: Mapped[datetime]

@@ -90,3 +90,8 @@ class Audit(Schema):
     subject: Mapped[str]
     details: Mapped[Json_]
     hash: Mapped[str] = mapped_column(String(64))
+    __table_args__ = (
+        Index("ix_audit_at", "at", "id"),
+        Index("ix_audit_actor", "actor", "id"),
+        Index("ix_audit_subject", "subject", "id"),
+    )

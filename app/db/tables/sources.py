@@ -51,7 +51,10 @@ class Source(Schema):
 
 
 class SourceRecord(Schema):
-    """What one source says about a complaint: the newest raw record, sealed, and the words we read from it."""
+    """What one source says about a complaint: the newest raw record, sealed, and the words we read from it.
+
+    From `forgotten_at` on it never brings an identity again. A raw record without bytes has been purged.
+    """
 
     __tablename__ = "source_record"
     id: Mapped[Id]
@@ -66,6 +69,7 @@ class SourceRecord(Schema):
     first_seen_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     notices: Mapped[Json_]
+    forgotten_at: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("source_id", "external_id"),
         Index("ix_source_record_complaint", "complaint_id"),
