@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import Table
+from sqlalchemy import JSON, Table
 
 from app.db.metadata import metadata
 from app.db.session import make_engine
@@ -23,7 +24,7 @@ from connectors.jaki.client import PAGE_SIZE
 
 TABLES = ("complaint", "complaint_event", "sla_clock", "queue_slot", "stint", "pause", "source_record", "identity")
 """Where a record's rows go, parents first."""
-_INSERT = re.compile(r"INSERT INTO (\w+) ")
+_INSERT = re.compile(r'INSERT INTO "?(\w+)"? ')
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,22 @@ def _batches(heard: Iterable[Said]) -> Iterator[Batch]:
         if match[1] == TABLES[0] and batch:
             yield batch
             batch = []
-        columns = tuple(said.values[0])
-        batch.append(Upsert(match[1], columns, [tuple(row[name] for name in columns) for row in said.values]))
+        rows = _rows(said, metadata.tables[match[1]])
+        columns = tuple(rows[0])
+        batch.append(Upsert(match[1], columns, [tuple(row[name] for name in columns) for row in rows]))
     if batch:
         yield batch
+
+
+def _rows(said: Said, table: Table) -> list[dict[str, Any]]:
+    """The rows of a statement; those that travel as one document are taken out of it, as text that the driver sends."""
+    if set(said.values[0]) != {"rows"}:
+        return [dict(row) for row in said.values]
+    documents = {column.name for column in table.columns if isinstance(column.type, JSON)}
+    return [
+        {name: json.dumps(value) if name in documents else value for name, value in row.items()}
+        for row in json.loads(said.values[0]["rows"])
+    ]
 
 
 def _statement(upsert: Upsert) -> sql.Composed:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Table, TextClause, bindparam, insert, text, update
+from sqlalchemy import JSON, Table, TextClause, bindparam, insert, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,14 +43,19 @@ async def update_rows(connection: AsyncConnection, table: Table, rows: Rows, *, 
 @lru_cache(maxsize=64)
 def _insertion(table: Table, names: tuple[str, ...]) -> TextClause:
     columns = ", ".join(f'"{name}"' for name in names)
-    chosen = ", ".join(f'r."{name}"' for name in names)
+    chosen = ", ".join(_chosen(table, name) for name in names)
     # Names are those of our own schema; only values come from outside, and they are bound.
     return text(f'INSERT INTO "{table.name}" ({columns}) SELECT {chosen} FROM {_records(table, names)}')  # noqa: S608
 
 
+def _chosen(table: Table, name: str) -> str:
+    """A column of the document; what is null in it is the document `null` where a document is stored, as elsewhere."""
+    return f"""COALESCE(r."{name}", 'null')""" if isinstance(table.c[name].type, JSON) else f'r."{name}"'
+
+
 @lru_cache(maxsize=64)
 def _change(table: Table, names: tuple[str, ...], key: str) -> TextClause:
-    assigned = ", ".join(f'"{name}" = r."{name}"' for name in names if name != key)
+    assigned = ", ".join(f'"{name}" = {_chosen(table, name)}' for name in names if name != key)
     is_row = f'"{table.name}"."{key}" = r."{key}"'
     return text(f'UPDATE "{table.name}" SET {assigned} FROM {_records(table, names)} WHERE {is_row}')  # noqa: S608
 
@@ -67,6 +72,8 @@ def _document(rows: Rows) -> str:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
     if isinstance(value, datetime) and value.tzinfo is None:
         raise ValueError(f"a naive datetime cannot be stored: {value.isoformat()}")
     if isinstance(value, date):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy import Table, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.attribution import held_seconds
@@ -16,6 +16,7 @@ from app.complaint.errors import NotFound
 from app.complaint.events import CaseEvent, Effect
 from app.complaint.history import Case, PauseFacts, StintFacts, fold_case
 from app.complaint.lifecycle import OPEN, TERMINAL
+from app.db.bulk import insert_rows
 from app.db.case_rows import Stored, read_stored, slot_rows
 from app.db.changes import next_change, reserve_ids
 from app.db.corrections import corrections
@@ -212,22 +213,22 @@ class _Work:
                 self._put("slot", row)
 
     async def write(self, connection: AsyncConnection) -> None:
-        """One `executemany` for each kind of row, parents first."""
+        """Each kind of row in one go, parents first."""
         for kind in ("event", "clock"):
             ids = await reserve_ids(connection, _INSERTS[kind], len(self.rows.get(kind, ())))
             for row, row_id in zip(self.rows.get(kind, ()), ids, strict=True):
                 row["id"] = row_id
         for kind, table in _INSERTS.items():
-            if kind == "complaint" and (rows := self.rows.get(kind)):
-                await connection.execute(insert(table), rows)
+            if kind == "complaint":
+                await insert_rows(connection, table, self.rows.get(kind, ()))
         for kind, statement in _CHANGES.items():
             if rows := self.rows.get(kind):
                 await connection.execute(statement, rows)
         if rows := self.rows.get("header"):
             await _update_headers(connection, rows)
         for kind, table in _INSERTS.items():
-            if kind != "complaint" and (rows := self.rows.get(kind)):
-                await connection.execute(insert(table), rows)
+            if kind != "complaint":
+                await insert_rows(connection, table, self.rows.get(kind, ()))
 
 
 def _unheard(events: Sequence[CaseEvent], stored: Stored | None) -> list[CaseEvent]:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
 from app.complaint.lifecycle import Status
 from app.complaint.words import fold_word
+from app.db.bulk import insert_rows
 from app.db.changes import reserve_ids, upsert
 from app.db.complaints import Change, advance, lock_all
 from app.db.states import NoticeKind
@@ -268,7 +269,7 @@ async def _write_records(connection: AsyncConnection, written: _Round) -> None:
         ids = await reserve_ids(connection, _record, len(written.new_records))
         for row, row_id in zip(written.new_records, ids, strict=True):
             row["id"] = row_id
-        await connection.execute(insert(_record), written.new_records)
+        await insert_rows(connection, _record, written.new_records)
     if written.changed_records:
         names = [name for name in written.changed_records[0] if name != "id_"]
         values: dict[str, Any] = {name: bindparam(name) for name in names}
