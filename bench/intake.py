@@ -21,7 +21,7 @@ from bench.records import past_with, write_pages
 from bench.upserts import Batch, count_rows, take_down, write_bare
 from connectors.jaki.client import PAGE_SIZE
 
-_MARKS = (10_000, 50_000, 100_000)
+_MARKS = (10_000, 50_000, 100_000, 200_000)
 _NEW_GOAL = Goal.rate(0.4)
 _UNCHANGED_GOAL = Goal("at most 1/10", 0.1)
 
