@@ -20,7 +20,7 @@ from app.sla.clock import Reading, Stored, read
 from app.workqueue.asker import Asker
 from app.workqueue.filters import Clock
 from app.workqueue.related import read_related
-from app.workqueue.shapes import ClockCard, ComplaintCard, Location, NextDue, RelatedCard, SourceName, UnitName
+from app.workqueue.shapes import ClockCard, ComplaintCard, Location, NextDue, RelatedCard, SourceName, UnitName, Words
 
 _ORDER = {str(clock): place for place, clock in enumerate(Clock)}
 
@@ -28,7 +28,8 @@ _HEADER = (
     Complaint.id, Complaint.ticket_code, Complaint.version, Complaint.status, Complaint.source_status,
     Complaint.channel, Complaint.classification, Complaint.category, Complaint.subject, Complaint.text,
     Complaint.lat, Complaint.lng, Complaint.address, Complaint.kelurahan_code, Complaint.is_private,
-    Complaint.is_anonymous, Complaint.is_confidential, Complaint.reported_at, Complaint.received_at,
+    Complaint.is_anonymous, Complaint.is_confidential, Complaint.is_restricted, Complaint.unit_id,
+    Complaint.assignee_id, Complaint.reported_at, Complaint.received_at,
     Complaint.updated_at, Complaint.promised_at, Complaint.next_clock, Complaint.next_due_at, Complaint.hops,
     Complaint.rework_count, Unit.code.label("unit_code"), Unit.name.label("unit_name"), Officer.username,
 )  # fmt: skip
@@ -81,10 +82,7 @@ async def cards(
     for source in await connection.execute(_sources, {"ids": ids}):
         sources[source.complaint_id].append(_source_name(source))
     related = await read_related(connection, rows, asker, rules)
-    is_masked = is_list or not asker.works
-    return [
-        card(row, clocks[row.id], sources[row.id], related.get(row.id, []), asker, is_masked=is_masked) for row in rows
-    ]
+    return [card(row, clocks[row.id], sources[row.id], related.get(row.id, []), asker, is_list=is_list) for row in rows]
 
 
 def card(
@@ -94,10 +92,11 @@ def card(
     related: list[RelatedCard],
     asker: Asker,
     *,
-    is_masked: bool,
+    is_list: bool,
 ) -> ComplaintCard:
-    """One complaint as `asker` may see it: private words only for those who work, masked ones on demand."""
-    is_hidden = is_hidden_from(row, asker)
+    """One complaint as `asker` may see it: a list masks what identifies people and has no private words at all."""
+    words = words_for(row, asker, is_list=is_list)
+    is_hidden, is_masked = words is Words.HIDDEN, is_list or not asker.works
     return ComplaintCard(
         id=row.id,
         ticket_code=row.ticket_code,
@@ -114,6 +113,8 @@ def card(
         location=_location(row, shown(row.address, is_hidden=is_hidden, is_masked=is_masked)),
         is_private=row.is_private,
         is_anonymous=row.is_anonymous,
+        is_restricted=row.is_restricted,
+        words=words,
         reported_at=row.reported_at,
         received_at=row.received_at,
         updated_at=row.updated_at,
@@ -127,9 +128,35 @@ def card(
     )
 
 
+def words_for(row: Any, asker: Asker, *, is_list: bool = False) -> Words:
+    """How the words of a complaint, of which `row` is a header, are for the asker."""
+    if not (row.is_private or row.is_confidential or row.is_restricted):
+        return Words.OPEN
+    return Words.HIDDEN if is_list or is_hidden_from(row, asker) else Words.ON_RECORD
+
+
 def is_hidden_from(row: Any, asker: Asker) -> bool:
-    """Whether the words of a complaint (its flags are columns of `row`) are not for the asker."""
-    return bool(row.is_private or row.is_confidential) and not asker.works
+    """Whether words and photos of a complaint, of which `row` is a header, are not for the asker.
+
+    Source: Diskominfotik on private reports in JAKI ("even the follow-up officer will not know your identity"), read
+    2026-11; UU 27/2022 article 41 on restriction.
+    """
+    if row.is_restricted:
+        return not asker.administers
+    if not (row.is_private or row.is_confidential):
+        return False
+    return not asker.handles(unit_id=row.unit_id, assignee_id=row.assignee_id, status=row.status)
+
+
+def may_identify(row: Any, asker: Asker) -> bool:
+    """Whether the asker may learn who complained, where `row` is a header of a complaint in their units.
+
+    A supervisor may, unless the complaint is private, confidential or restricted: then an administrator of the whole
+    tree alone. Whoever handles it never needs to.
+    """
+    if row.is_private or row.is_confidential or row.is_restricted:
+        return asker.administers and asker.scope.is_whole
+    return asker.leads
 
 
 def shown(words: str | None, *, is_hidden: bool, is_masked: bool) -> str | None:

@@ -22,8 +22,8 @@ from app.db.tables.people import Officer
 from app.db.tables.sources import Source, SourceRecord
 from app.db.tables.units import Unit
 from app.workqueue.asker import Asker
-from app.workqueue.cards import cards, header, is_hidden_from, shown, unit_name
-from app.workqueue.shapes import ClocksCard, ComplaintDetail, HistoryEntry, SourceRecordCard
+from app.workqueue.cards import cards, header, may_identify, shown, unit_name, words_for
+from app.workqueue.shapes import ClocksCard, ComplaintDetail, HistoryEntry, SourceRecordCard, Words
 from app.workqueue.waiting import holder_cards, holding_cards, read_wait
 
 _DETAILED = (EventKind.RECALCULATED, EventKind.CORRECTED)
@@ -54,6 +54,7 @@ class HistoryPage:
 
     items: list[HistoryEntry]
     last: tuple[datetime, int] | None
+    words: Words
 
 
 async def locate(connection: AsyncConnection, ref: str, scope: Scope) -> int:
@@ -104,15 +105,21 @@ async def read_history(
     limit: int = 50,
 ) -> HistoryPage:
     """What happened to a complaint, oldest first: the first `limit` entries behind `after`."""
-    is_hidden = is_hidden_from(await header(connection, complaint_id), asker)
+    words = words_for(await header(connection, complaint_id), asker)
     statement = _entries.where(ComplaintEvent.complaint_id == complaint_id).limit(limit + 1)
     if after is not None:
         edge = tuple_(literal(after[0], UtcDateTime), literal(after[1], BigId))
         statement = statement.where(tuple_(ComplaintEvent.occurred_at, ComplaintEvent.id) > edge)
     rows = (await connection.execute(statement)).all()
+    is_hidden = words is Words.HIDDEN
     items = [_entry(row, is_hidden=is_hidden, is_masked=not asker.works) for row in rows[:limit]]
     last = rows[limit - 1] if len(rows) > limit else None
-    return HistoryPage(items, (last.occurred_at, last.id) if last is not None else None)
+    return HistoryPage(items, (last.occurred_at, last.id) if last is not None else None, words)
+
+
+async def may_know_who(connection: AsyncConnection, complaint_id: int, asker: Asker) -> bool:
+    """Whether the asker may learn who complained, be it from the identity or from a raw record."""
+    return may_identify(await header(connection, complaint_id), asker)
 
 
 async def read_source_records(
@@ -164,5 +171,5 @@ def _record(row: Any, open_raw: Callable[[bytes], object] | None) -> SourceRecor
         first_seen_at=row.first_seen_at,
         changed_at=row.changed_at,
         notices=row.notices,
-        raw=None if open_raw is None else open_raw(row.sealed_raw),
+        raw=open_raw(row.sealed_raw) if open_raw is not None and row.sealed_raw else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from typing_extensions import TypedDict
@@ -12,6 +13,15 @@ from app.complaint.events import Effect, EventKind, Timing
 from app.complaint.lifecycle import Move, Status
 from app.sla.clock import State, TargetUnit
 from app.workqueue.filters import Clock
+
+
+class Words(StrEnum):
+    """How subject, text, address and remarks of a complaint are for the reader: for everybody who sees it, shown with
+    the reading on record, or not shown."""
+
+    OPEN = "open"
+    ON_RECORD = "on_record"
+    HIDDEN = "hidden"
 
 
 class UnitName(TypedDict):
@@ -112,6 +122,8 @@ class ComplaintCard(TypedDict):
     location: Location
     is_private: bool
     is_anonymous: bool
+    is_restricted: bool
+    words: Words
     reported_at: datetime
     received_at: datetime
     updated_at: datetime

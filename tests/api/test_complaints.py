@@ -22,7 +22,8 @@ COMPLAINTS = "/api/v1/complaints"
 SHAPE = {
     "id", "ticket_code", "version", "status", "source_status", "channel", "classification", "category", "unit",
     "assignee", "subject", "text", "location", "is_private", "is_anonymous", "reported_at", "received_at",
-    "updated_at", "promised_at", "next_due", "clocks", "sources", "related", "hops", "rework_count",
+    "updated_at", "promised_at", "next_due", "clocks", "sources", "related", "hops", "rework_count", "is_restricted",
+    "words",
 }  # fmt: skip
 CLOCK = {
     "clock", "cycle", "unit", "state", "provisional", "target", "started_at", "due_at", "stopped_at", "breached_at",

@@ -9,9 +9,13 @@ import pytest
 from app.complaint.errors import NotFound
 from app.complaint.events import EventKind
 from app.complaint.lifecycle import Move, Status
+from app.complaint.roles import Role
+from app.db.scope import WHOLE, Scope
 from app.db.session import reading
-from app.workqueue.detail import read_source_records
-from tests.workqueue.desk import DAY, NOON, VAULT, Desk
+from app.workqueue.asker import Asker
+from app.workqueue.detail import may_know_who, read_source_records
+from app.workqueue.shapes import Words
+from tests.workqueue.desk import DAY, NOON, OFFICERS, VAULT, Desk
 
 
 async def test_clocks_are_read_at_the_instant_of_the_question(desk: Desk) -> None:
@@ -72,14 +76,78 @@ async def test_a_list_masks_what_identifies_people_and_an_officer_reads_it_whole
 
 
 @pytest.mark.parametrize("flag", ["is_private", "is_confidential"])
-async def test_private_words_are_for_those_who_work(desk: Desk, flag: str) -> None:
+async def test_private_words_are_for_those_with_whom_the_complaint_lies(desk: Desk, flag: str) -> None:
     found = await desk.report("JK1", NOON, unit="kelurahan-a", address="Jalan Mawar 5", **{flag: True})
     await desk.move(found, Move.RESPOND, "ani", text="Kami datang ke rumah Ibu Sekar")
-    for seen in (await desk.see(found, "fajar"), (await desk.page(username="fajar")).items[0]):
-        assert (seen["subject"], seen["text"], seen["location"]["address"]) == (None, None, None)
-    assert (await desk.history(found, "fajar")).items[-1]["text"] is None
-    assert (await desk.see(found, "ani"))["text"]
-    assert (await desk.history(found, "ani")).items[-1]["text"] == "Kami datang ke rumah Ibu Sekar"
+    readers = {"fajar": Words.HIDDEN, "ani": Words.ON_RECORD, "dewi": Words.ON_RECORD, "gita": Words.ON_RECORD}
+    for reader, words in readers.items():
+        seen, told = await desk.see(found, reader), await desk.history(found, reader)
+        shows = words is Words.ON_RECORD
+        assert (seen["words"], told.words) == (words, words), reader
+        assert [bool(each) for each in (seen["subject"], seen["text"], seen["location"]["address"])] == [shows] * 3
+        assert told.items[-1]["text"] == ("Kami datang ke rumah Ibu Sekar" if shows else None)
+
+
+async def test_a_list_has_no_private_words_whoever_reads_it(desk: Desk) -> None:
+    await desk.report("JK1", NOON, unit="kelurahan-a", address="Jalan Mawar 5", is_private=True)
+    for reader in ("ani", "dewi", "gita", "fajar"):
+        (seen,) = (await desk.page(username=reader)).items
+        assert (seen["words"], seen["subject"], seen["text"], seen["location"]["address"]) == (
+            Words.HIDDEN, None, None, None,
+        )  # fmt: skip
+
+
+async def test_private_words_go_with_the_complaint_from_unit_to_unit(desk: Desk) -> None:
+    found = await desk.report("JK1", NOON, unit="kelurahan-a", is_private=True)
+    await desk.move(found, Move.FORWARD, "ani", unit="sudin", reason="Jalan provinsi")
+    assert (await desk.see(found, "citra"))["text"]
+    with pytest.raises(NotFound):
+        await desk.see(found, "ani")
+
+
+@pytest.mark.parametrize(
+    ("asker", "unit", "holder", "status", "handles"),
+    [
+        (Asker(Scope((3,)), Role.OFFICER, 7), 3, None, Status.DISPATCHED, True),
+        (Asker(Scope((1,)), Role.OFFICER, 7), 3, None, Status.DISPATCHED, False),
+        (Asker(Scope((1,)), Role.OFFICER, 7), 3, 7, Status.DISPATCHED, True),
+        (Asker(Scope((1,)), Role.SUPERVISOR, 7), 3, None, Status.DISPATCHED, True),
+        (Asker(Scope((1,)), Role.VIEWER, 7), 1, None, Status.DISPATCHED, False),
+        (Asker(WHOLE, Role.OFFICER), 3, None, Status.DISPATCHED, False),
+        (Asker(WHOLE, Role.OFFICER), None, None, Status.RECEIVED, True),
+        (Asker(WHOLE, Role.SERVICE), None, None, Status.RECEIVED, False),
+        (Asker(Scope((9,), True), Role.OFFICER, 7), 3, None, Status.AWAITING_VALIDATION, True),
+        (Asker(Scope((9,), True), Role.OFFICER, 7), 3, None, Status.IN_PROGRESS, False),
+    ],
+)
+def test_a_complaint_lies_with_its_unit_its_holder_its_leaders_and_its_validator(asker, unit, holder, status, handles):
+    assert asker.handles(unit_id=unit, assignee_id=holder, status=status) is handles
+
+
+async def test_a_restricted_complaint_is_shown_as_such_and_its_words_to_administrators_alone(desk: Desk) -> None:
+    found = await desk.report("JK1", NOON, unit="kelurahan-a", is_restricted=True)
+    for reader, shows in {"ani": False, "dewi": False, "fajar": False, "gita": True}.items():
+        seen = await desk.see(found, reader)
+        assert (seen["is_restricted"], seen["is_private"], bool(seen["text"])) == (True, False, shows), reader
+    assert (await desk.page(username="gita")).items[0]["text"] is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "who"),
+    [
+        ({}, {"dewi", "gita"}),
+        ({"is_private": True}, {"gita"}),
+        ({"is_confidential": True}, {"gita"}),
+        ({"is_restricted": True}, {"gita"}),
+    ],
+)
+async def test_who_complained_is_for_leaders_and_of_what_is_closed_for_the_whole_trees_administrators(
+    desk: Desk, flags: dict[str, bool], who: set[str]
+) -> None:
+    found = await desk.report("JK1", NOON, unit="kelurahan-a", **flags)
+    async with reading(desk.engine) as connection:
+        may = {each for each in OFFICERS if await may_know_who(connection, found, desk.asker(each))}
+    assert may == who
 
 
 @pytest.mark.parametrize("ref", ["JK1", "1"])
