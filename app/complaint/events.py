@@ -16,6 +16,7 @@ class EventKind(StrEnum):
     STATUS = "status"
     ASSIGNED = "assigned"
     REPLIED = "replied"
+    NOTE = "note"
     MOVE = "move"
     EXPIRED = "expired"
     CORRECTED = "corrected"
@@ -49,8 +50,8 @@ class CaseEvent:
 
     `occurred_at` is when it happened (theirs), `recorded_at` when we learned it; both aware, whole seconds for the
     first. `earliest_at` bounds an event that is not dated: it lies in (earliest_at, occurred_at]. `expires_at` is when
-    the pause that it begins ends by itself. `key` is the same
-    for the same entry seen again. `rank` breaks ties of one instant between two sources: the higher one comes last.
+    the pause or the claim that it begins ends by itself. `key` is the same for the same entry seen again. `rank` breaks
+    ties of one instant between two sources: the higher one comes last.
     """
 
     occurred_at: datetime

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from app.complaint.claims import Claim
 from app.complaint.cycles import Cycle, CycleBook
 from app.complaint.events import CaseEvent, Effect, EventKind, Timing
 from app.complaint.lifecycle import CANCELLED, OPEN, STEPS, TERMINAL, WAITING, Move, Status, may_follow
@@ -52,13 +53,14 @@ class Case:
     """What the history of one complaint amounts to.
 
     `source_status` is the newest word that a source has said, verbatim, whether or not it counts; `effects` says what
-    each entry, by its key, did.
+    each entry, by its key, did, and `overruled_by` which officer's move stands against each source's word in conflict.
     """
 
     status: Status
     source_status: str | None
     unit_id: int | None
     assignee_id: int | None
+    claim_expires_at: datetime | None
     reported_at: datetime
     closed_at: datetime | None
     promised_at: datetime | None
@@ -70,6 +72,7 @@ class Case:
     pauses: tuple[PauseFacts, ...]
     closures: tuple[Closure, ...]
     effects: dict[str, Effect]
+    overruled_by: dict[str, str]
 
     @property
     def is_open(self) -> bool:
@@ -123,9 +126,8 @@ class _Walk:
     word: str | None = None
     unit_id: int | None = None
     unit_rank: int = -1
-    assignee_id: int | None = None
     is_accepted: bool = False
-    is_owned: bool = False
+    owner: CaseEvent | None = None
     closed_at: datetime | None = None
     promised_at: datetime | None = None
     closed_by_source: bool = False
@@ -135,6 +137,8 @@ class _Walk:
     pauses: list[PauseFacts] = field(default_factory=list)
     closures: list[Closure] = field(default_factory=list)
     effects: dict[str, Effect] = field(default_factory=dict)
+    overruled_by: dict[str, str] = field(default_factory=dict)
+    claim: Claim = field(default_factory=Claim)
     book: CycleBook = field(default_factory=CycleBook)
 
     def __post_init__(self) -> None:
@@ -144,14 +148,22 @@ class _Walk:
     def take(self, event: CaseEvent) -> Effect:
         """Apply one entry; the answer is what it did."""
         at = max(event.occurred_at, self.reported_at)
+        effect = self._apply(event, at)
+        self.claim.follow(event, at, self.status, self.promised_at)
+        return effect
+
+    def _apply(self, event: CaseEvent, at: datetime) -> Effect:
         match event.kind:
             case EventKind.STATUS if event.status is not None:
                 return self._hear(event, event.status, at)
             case EventKind.ASSIGNED if event.unit_id is not None:
                 return self._assign_by_source(event, event.unit_id, at)
             case EventKind.REPLIED:
-                self.book.stop("respond", at, event)
-                self._speak(at, event)
+                self._answer(at, event)
+            case EventKind.NOTE if event.is_public:
+                self._answer(at, event)
+            case EventKind.EXPIRED if event.move is Move.CLAIM:
+                return Effect.APPLIED if self.claim.ends(event) else Effect.SHADOWED
             case EventKind.EXPIRED:
                 return self._expire(at, event)
             case EventKind.MOVE if event.move is not None:
@@ -165,7 +177,8 @@ class _Walk:
             status=self.status,
             source_status=self.word,
             unit_id=self.unit_id,
-            assignee_id=self.assignee_id,
+            assignee_id=self.claim.holder_id,
+            claim_expires_at=self.claim.expires_at,
             reported_at=self.reported_at,
             closed_at=self.closed_at if self.status in TERMINAL else None,
             promised_at=self.promised_at,
@@ -177,6 +190,7 @@ class _Walk:
             pauses=tuple(self.pauses),
             closures=tuple(self.closures),
             effects=self.effects,
+            overruled_by=self.overruled_by,
         )
 
     def _handovers(self) -> int:
@@ -190,25 +204,29 @@ class _Walk:
             return Effect.SHADOWED
         self.word = event.word
         if overruled is not None:
-            return Effect.SHADOWED if status is self.status else Effect.CONFLICT
+            return Effect.SHADOWED if status is self.status else self._conflict(event, overruled)
         if status is Status.UNKNOWN:
-            if not self.is_owned:
+            if self.owner is None:
                 self.status = Status.UNKNOWN
             return Effect.UNREADABLE
-        if self.is_owned and status is not self.status and not may_follow(self.status, status):
-            return Effect.CONFLICT
+        if self.owner is not None and status is not self.status and not may_follow(self.status, status):
+            return self._conflict(event, self.owner)
         self._enter(status, at, event)
         return Effect.APPLIED
 
     def _assign_by_source(self, event: CaseEvent, unit_id: int, at: datetime) -> Effect:
         overruled = self._overruled(event)
         if overruled is not None and _is_owning(overruled):
-            return Effect.APPLIED if unit_id == self.unit_id else Effect.CONFLICT
+            return Effect.APPLIED if unit_id == self.unit_id else self._conflict(event, overruled)
         if event.rank < self.unit_rank:
             return Effect.SHADOWED
         self.unit_rank = event.rank
         self._assign(unit_id, at, event)
         return Effect.APPLIED
+
+    def _conflict(self, event: CaseEvent, move: CaseEvent) -> Effect:
+        self.overruled_by[event.key] = move.key
+        return Effect.CONFLICT
 
     def _overruled(self, event: CaseEvent) -> CaseEvent | None:
         """The dated word or officer's move inside the span of an undated entry: it lies anywhere in that span."""
@@ -225,17 +243,16 @@ class _Walk:
 
     def _move(self, event: CaseEvent, move: Move, at: datetime) -> None:
         if move in (Move.CLAIM, Move.ASSIGN):
-            self.assignee_id = event.assignee_id
+            self.claim.take(event)
         elif move is Move.RELEASE:
-            self.assignee_id = None
+            self.claim.drop()
         elif move is Move.RESPOND:
-            self.book.stop("respond", at, event)
-            self._speak(at, event)
+            self._answer(at, event)
         if move not in _OWNING:
             return
-        self.is_owned = True
+        self.owner = event
         if move is Move.FORWARD and event.unit_id is not None:
-            self.assignee_id = None
+            self.claim.drop()
             self._assign(event.unit_id, at, event)
         if move is Move.ASK_COMPLAINANT:
             self._speak(at, event)
@@ -357,6 +374,11 @@ class _Walk:
             return Effect.SHADOWED
         self._enter(Status.IN_PROGRESS, at, event)
         return Effect.APPLIED
+
+    def _answer(self, at: datetime, event: CaseEvent) -> None:
+        """A public word answers the citizen."""
+        self.book.stop("respond", at, event)
+        self._speak(at, event)
 
     def _speak(self, at: datetime, event: CaseEvent) -> None:
         """A public word ends the wait for one, and begins the wait for the next."""

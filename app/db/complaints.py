@@ -294,6 +294,7 @@ def _header_values(case: Case, rows: Sequence[ClockRow]) -> dict[str, Any]:
         "is_open": case.status not in TERMINAL,
         "unit_id": case.unit_id,
         "assignee_id": case.assignee_id,
+        "claim_expires_at": case.claim_expires_at,
         "reported_at": case.reported_at,
         "closed_at": case.closed_at,
         "promised_at": case.promised_at,

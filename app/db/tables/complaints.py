@@ -36,6 +36,7 @@ class Complaint(Schema):
     category_code: Mapped[str | None] = mapped_column(ForeignKey("category.code"))
     unit_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("unit.id"))
     assignee_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("officer.id"))
+    claim_expires_at: Mapped[datetime | None]
     subject: Mapped[str | None]
     text: Mapped[str]
     lat: Mapped[float | None]
@@ -95,6 +96,12 @@ class Complaint(Schema):
             "id",
             postgresql_where=condition("status = 'unknown'"),
             sqlite_where=condition("status = 'unknown'"),
+        ),
+        Index(
+            "ix_complaint_claim",
+            "claim_expires_at",
+            postgresql_where=condition("claim_expires_at IS NOT NULL"),
+            sqlite_where=condition("claim_expires_at IS NOT NULL"),
         ),
         Index(
             "ix_complaint_place",

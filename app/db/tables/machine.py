@@ -1,14 +1,14 @@
-"""Tables of the machine room: counters and workers."""
+"""Tables of the machine room: counters, workers, answers that are kept for those who ask again."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.column_types import BigId
-from app.db.tables.schema import Schema
+from app.db.tables.schema import Schema, Sealed
 
 
 class Counter(Schema):
@@ -26,3 +26,16 @@ class Worker(Schema):
     name: Mapped[str] = mapped_column(String(120), primary_key=True)
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+
+
+class KeptAnswer(Schema):
+    """What a write answered its caller, sealed, for as long as the same key asks for the same again."""
+
+    __tablename__ = "kept_answer"
+    caller: Mapped[str] = mapped_column(String(120), primary_key=True)
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int]
+    sealed: Mapped[Sealed]
+    created_at: Mapped[datetime]
+    __table_args__ = (Index("ix_kept_answer_created", "created_at"),)
