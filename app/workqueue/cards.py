@@ -90,13 +90,13 @@ def card(
     clocks: list[ClockCard],
     sources: list[SourceName],
     related: list[RelatedCard],
-    asker: Asker,
+    who: Asker,
     *,
     is_list: bool,
 ) -> ComplaintCard:
-    """One complaint as `asker` may see it: a list masks what identifies people and has no private words at all."""
-    words = words_for(row, asker, is_list=is_list)
-    is_hidden, is_masked = words is Words.HIDDEN, is_list or not asker.works
+    """One complaint as `who` may see it: a list masks what identifies people and has no private words at all."""
+    words = words_for(row, who, is_list=is_list)
+    is_hidden, is_masked = words is Words.HIDDEN, is_list or not who.works
     return ComplaintCard(
         id=row.id,
         ticket_code=row.ticket_code,
