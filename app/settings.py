@@ -126,6 +126,8 @@ def _upper(value: object) -> object:
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 Key = Annotated[SecretStr, AfterValidator(_not_blank)]
+Keys = Annotated[tuple[Key, ...], NoDecode, BeforeValidator(_split)]
+Days = Annotated[int, Field(ge=0, le=36_500)]
 Host = Annotated[str, AfterValidator(_host)]
 Hosts = Annotated[tuple[Host, ...], NoDecode, BeforeValidator(_split)]
 Pause = Annotated[float, Field(ge=0, le=30 * 86400, allow_inf_nan=False)]
@@ -147,6 +149,7 @@ class Settings(BaseSettings):
 
     secret_key: Key
     data_key: Key | None = None
+    data_key_old: Keys = ()
     database_url: DatabaseUrl = "sqlite:///tanggap.db"
     replica_url: DatabaseUrl | None = None
     timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Jakarta"
@@ -161,7 +164,13 @@ class Settings(BaseSettings):
     rate_limit: Annotated[str, AfterValidator(_rate)] | None = "600/minute"
     source_rate: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 5.0
     webhook_retry_seconds: Pauses = (5, 30, 120, 600, 3600, 21_600, 86_400)
+    evidence_max_bytes: Annotated[int, Field(ge=64 * 1024, le=32 * 1024 * 1024)] = 10 * 1024 * 1024
+    evidence_far_m: Annotated[int, Field(ge=10, le=100_000)] = 500
     reject_days: Annotated[int, Field(ge=1, le=3650)] = 180
+    retention_identity_days: Days = 0
+    retention_raw_days: Days = 0
+    retention_words_days: Days = 0
+    retention_evidence_days: Days = 0
     allowed_hosts: Hosts = ()
     allowed_source_hosts: Hosts = ()
     allowed_webhook_hosts: Hosts = ()
@@ -189,6 +198,10 @@ class Settings(BaseSettings):
         A SECRET_KEY is therefore changed without loss by setting DATA_KEY to the old one.
         """
         return _derived(self.data_key or self.secret_key, "data")
+
+    def former_data_keys(self) -> list[bytes]:
+        """The keys that DATA_KEY_OLD lists, which open what they sealed and seal nothing any more."""
+        return [_derived(each, "data") for each in self.data_key_old]
 
     def weaknesses(self) -> Iterator[str]:
         """What works but should not stay so, one plain sentence each."""

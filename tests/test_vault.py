@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from app.vault import CannotOpen, Vault
 
@@ -35,6 +36,25 @@ def test_another_key_does_not_open_it() -> None:
         Vault(bytes(32)).open(VAULT.seal(b"rahasia", "raw"), "raw")
 
 
+def test_a_former_key_opens_what_it_sealed_and_seals_no_more() -> None:
+    old, new = Vault(bytes(32)), Vault(bytes(range(32)), [bytes(32)])
+    sealed = old.seal(b"rahasia", "raw")
+    assert new.open(sealed, "raw") == b"rahasia"
+    again = new.reseal(sealed, "raw")
+    assert again.startswith(new.mark) and not sealed.startswith(new.mark)
+    assert VAULT.open(again, "raw") == b"rahasia"
+    with pytest.raises(CannotOpen):
+        old.open(again, "raw")
+
+
+def test_what_the_first_version_sealed_opens_under_any_key_at_hand() -> None:
+    nonce = bytes(12)
+    sealed = b"\x01" + nonce + AESGCM(bytes(32)).encrypt(nonce, b"rahasia", b"raw")
+    assert Vault(bytes(range(32)), [bytes(32)]).open(sealed, "raw") == b"rahasia"
+    with pytest.raises(CannotOpen):
+        VAULT.open(sealed, "raw")
+
+
 def test_any_changed_byte_is_seen() -> None:
     sealed = VAULT.seal(b"rahasia", "raw")
     for index in range(len(sealed)):
@@ -51,5 +71,6 @@ def test_what_was_never_sealed_does_not_open(sealed: bytes) -> None:
 
 
 def test_a_key_of_another_length_is_refused() -> None:
-    with pytest.raises(ValueError, match="32 bytes"):
-        Vault(b"short")
+    for keys in ((b"short",), (bytes(32), [b"short"])):
+        with pytest.raises(ValueError, match="32 bytes"):
+            Vault(*keys)

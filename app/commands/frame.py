@@ -39,7 +39,7 @@ async def open_plant(settings: Settings | None = None) -> AsyncIterator[Plant]:
     chosen = settings or open_settings()
     engine = make_engine(chosen.database_url)
     try:
-        yield Plant(chosen, engine, Rulebooks(), Vault(chosen.data_key_bytes()))
+        yield Plant(chosen, engine, Rulebooks(), Vault(chosen.data_key_bytes(), chosen.former_data_keys()))
     finally:
         await engine.dispose()
 
