@@ -21,6 +21,7 @@ from app.complaint.errors import (
     AlreadyClaimed,
     Conflict,
     DomainError,
+    EvidenceUnreviewed,
     Forbidden,
     IllegalMove,
     InvalidInput,
@@ -40,6 +41,7 @@ ANSWERS: tuple[tuple[type[DomainError], int, str], ...] = (
     (NotFound, 404, "not_found"),
     (IllegalMove, 409, "illegal_move"),
     (AlreadyClaimed, 409, "already_claimed"),
+    (EvidenceUnreviewed, 409, "evidence_unreviewed"),
     (SourceBusy, 409, "source_busy"),
     (StaleVersion, 412, "stale_version"),
     (Conflict, 409, "conflict"),
@@ -92,6 +94,7 @@ async def _domain_error(request: Request, error: Exception) -> Response:
         str(error),
         headers=_headers(error),
         legal_moves=list(error.legal) if isinstance(error, IllegalMove) else None,
+        evidence=list(error.evidence) if isinstance(error, EvidenceUnreviewed) else None,
         version=error.version if isinstance(error, Conflict) else None,
     )
 

@@ -32,6 +32,7 @@ class Problem(BaseModel):
     code: str = Field(description="A stable word for programs.")
     errors: list[FieldError] | None = Field(None, description="With 422: each malformed value.")
     legal_moves: list[str] | None = Field(None, description="With `illegal_move`: the moves that are legal now.")
+    evidence: list[int] | None = Field(None, description="With `evidence_unreviewed`: the pictures to review first.")
     version: int | None = Field(None, description="With 409 and 412: the current version.")
     request_id: str | None = Field(None, description="With 500 and 503: the id that the log has too.")
 

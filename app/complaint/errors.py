@@ -7,6 +7,7 @@ DomainError
 │   ├── IllegalMove       the move is not legal from this status
 │   ├── AlreadyClaimed    another officer holds the complaint
 │   ├── StaleVersion      the caller saw an older version
+│   ├── EvidenceUnreviewed  nobody has looked at flagged evidence
 │   └── SourceBusy        another worker holds the lease of the source
 └── InvalidInput          malformed: names the field
 """
@@ -50,6 +51,14 @@ class AlreadyClaimed(Conflict):
 
 class StaleVersion(Conflict):
     """The caller's version is not the current one."""
+
+
+class EvidenceUnreviewed(Conflict):
+    """Flagged evidence waits for its review; `evidence` are the ids."""
+
+    def __init__(self, message: str, *, evidence: Sequence[int], version: int | None = None) -> None:
+        super().__init__(message, version=version)
+        self.evidence = tuple(evidence)
 
 
 class SourceBusy(Conflict):

@@ -17,6 +17,7 @@ class EventKind(StrEnum):
     ASSIGNED = "assigned"
     REPLIED = "replied"
     NOTE = "note"
+    EVIDENCE = "evidence"
     MOVE = "move"
     EXPIRED = "expired"
     CORRECTED = "corrected"

@@ -32,13 +32,15 @@ NEVER = datetime.fromisoformat("9998-01-01T00:00:00+00:00")
 class Change:
     """New entries for one complaint's history, and header values that no history holds (text, place, flags).
 
-    `is_new`: `complaint_id` was reserved for it and `values` is the whole header. `bumps`: whether the version rises,
-    as every change by an officer or a source does, and a recalculation does not.
+    `details` are what entries tell beside their columns, by key. `is_new`: `complaint_id` was reserved for it and
+    `values` is the whole header. `bumps`: whether the version rises, as every change by an officer or a source does,
+    and a recalculation does not.
     """
 
     complaint_id: int
     events: Sequence[CaseEvent] = ()
     values: Mapping[str, object] = field(default_factory=dict)
+    details: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     is_new: bool = False
     bumps: bool = True
 
@@ -146,7 +148,7 @@ class _Work:
             self._put("complaint", {"id": change.complaint_id, **values})
         else:
             self._put("header", {"id_": change.complaint_id, **values})
-        self._add_events(change.complaint_id, added, case, stored)
+        self._add_events(change, added, case, stored)
         self._add_clocks(change.complaint_id, rows, stored)
         if stored:
             self._add_consequences(change.complaint_id, added, rows, stored)
@@ -158,13 +160,14 @@ class _Work:
     def _put(self, kind: str, row: dict[str, Any]) -> None:
         self.rows.setdefault(kind, []).append(row)
 
-    def _add_events(self, complaint_id: int, added: Sequence[CaseEvent], case: Case, stored: Stored | None) -> None:
+    def _add_events(self, change: Change, added: Sequence[CaseEvent], case: Case, stored: Stored | None) -> None:
         for event in added:
             row = {name: getattr(event, name) for name in _EVENT_FIELDS}
-            self._put("event", {**row, "complaint_id": complaint_id, "effect": case.effects[event.key], "details": {}})
+            row |= {"effect": case.effects[event.key], "details": dict(change.details.get(event.key, {}))}
+            self._put("event", {**row, "complaint_id": change.complaint_id})
         for key, effect in (stored.effects if stored else {}).items():
             if case.effects[key] is not effect:
-                self._put("effect", {"complaint_id_": complaint_id, "key_": key, "effect": case.effects[key]})
+                self._put("effect", {"complaint_id_": change.complaint_id, "key_": key, "effect": case.effects[key]})
 
     def _add_consequences(
         self, complaint_id: int, added: Sequence[CaseEvent], rows: Sequence[ClockRow], stored: Stored

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Date, ForeignKey, LargeBinary, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from app.complaint.events import Effect, EventKind, Timing
+from app.complaint.evidence import EvidenceKind, Verdict
 from app.complaint.lifecycle import Move, Status
 from app.complaint.roles import Role
 from app.db.column_types import BigId, Json, UtcDateTime, by_value
@@ -59,6 +60,8 @@ class Schema(DeclarativeBase):
         EventKind: by_value(EventKind, "kind"),
         Timing: by_value(Timing, "timing"),
         Effect: by_value(Effect, "effect"),
+        EvidenceKind: by_value(EvidenceKind, "kind"),
+        Verdict: by_value(Verdict, "verdict"),
         State: by_value(State, "state"),
         TargetUnit: by_value(TargetUnit, "target_unit"),
         Role: by_value(Role, "role"),
