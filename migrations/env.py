@@ -8,7 +8,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from app.db.column_types import BigId, Json, UtcDateTime
-from app.db.metadata import metadata
+from app.db.metadata import is_of_the_code, metadata
 from app.db.migrate import connect
 from app.settings import load_settings
 
@@ -33,6 +33,7 @@ def run(connection: Connection) -> None:
         target_metadata=metadata,
         render_as_batch=True,
         render_item=render_item,
+        include_name=is_of_the_code,
         compare_type=True,
         transactional_ddl=True,
         transaction_per_migration=on_postgres,

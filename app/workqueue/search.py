@@ -1,33 +1,57 @@
-"""Words that officers look for, as a condition in SQL; full-text search would replace this one function."""
+"""What officers look for, as one condition in SQL: words of subject and text, or a ticket code; never what is hidden."""
 
 from __future__ import annotations
 
 import re
 
 from sqlalchemy import ColumnElement, and_, false, or_, true
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.complaint.lifecycle import Status
 from app.db.tables.complaints import Complaint
+from app.db.words import Sought, fold_words, holds, sought_code
+from app.workqueue.asker import Asker
 
-_CODE = re.compile(r"[A-Za-z]{2,4}\d{2,16}")
 _FIGURES = re.compile(r"\d{3}")
 
 
-def matching(words: str, *, reads_all: bool) -> ColumnElement[bool]:
-    """Complaints whose ticket code begins with `words`, or whose subject and text hold each of them.
+def matching(connection: AsyncConnection, told: str, asker: Asker) -> ColumnElement[bool]:
+    """Complaints whose ticket code begins with `told`, or whose subject and text hold each word of it.
 
-    Who does not read everything cannot find by what is hidden from them: private text, or the figures of a phone
-    number or a plate that would be masked.
+    A word of three letters or more finds all that begin with it. Case, accents and signs do not count. Nobody finds by
+    what is hidden from them: words that they may not read, or the figures of a phone number or a plate that would be
+    masked.
     """
-    by_code = Complaint.ticket_code.startswith(words.upper(), autoescape=True) if _CODE.fullmatch(words) else false()
-    return or_(by_code, _in_text(words.split(), reads_all=reads_all))
+    code = sought_code(told)
+    words = () if _asks_for_what_is_masked(told, asker) else fold_words(told)
+    found = holds(connection, Sought(words, code))
+    if not words:
+        return found
+    shown = may_read(asker)
+    return and_(found, or_(shown, holds(connection, Sought(code=code))) if code else shown)
 
 
-def _in_text(words: list[str], *, reads_all: bool) -> ColumnElement[bool]:
-    if not words or (not reads_all and any(_FIGURES.search(word) or "@" in word for word in words)):
+def may_read(asker: Asker) -> ColumnElement[bool]:
+    """The condition on `complaint` that its words are for the asker: what `is_hidden_from` says of one row."""
+    is_secret = or_(Complaint.is_private, Complaint.is_confidential)
+    words = or_(~is_secret, _handles(asker))
+    return words if asker.administers else and_(~Complaint.is_restricted, words)
+
+
+def _handles(asker: Asker) -> ColumnElement[bool]:
+    """That a complaint lies with the asker, as `Asker.handles` has it."""
+    if not asker.works:
         return false()
-    shown = true() if reads_all else and_(Complaint.is_private.is_(False), Complaint.is_confidential.is_(False))
-    return and_(shown, *(_holds(word) for word in words))
+    if asker.leads:
+        return true()
+    ways = [Complaint.assignee_id == asker.officer_id] if asker.officer_id is not None else []
+    if asker.scope.unit_ids is None:
+        return or_(*ways, Complaint.unit_id.is_(None))
+    ways.append(Complaint.unit_id.in_(asker.scope.unit_ids))
+    if asker.scope.is_validator:
+        ways.append(Complaint.status == Status.AWAITING_VALIDATION)
+    return or_(*ways)
 
 
-def _holds(word: str) -> ColumnElement[bool]:
-    return or_(Complaint.subject.icontains(word, autoescape=True), Complaint.text.icontains(word, autoescape=True))
+def _asks_for_what_is_masked(told: str, asker: Asker) -> bool:
+    return not asker.works and ("@" in told or _FIGURES.search(told) is not None)

@@ -140,7 +140,7 @@ async def _conditions(
     if filters.clocks or filters.verdicts or filters.started_in or filters.due_in or filters.stopped_in:
         found.append(_has_cycle(filters, handlers, windows))
     if filters.words:
-        found.append(matching(filters.words, reads_all=asker.works))
+        found.append(matching(connection, filters.words, asker))
     if filters.box:
         found.append(Complaint.lat.between(filters.box.south, filters.box.north))
         found.append(Complaint.lng.between(filters.box.west, filters.box.east))

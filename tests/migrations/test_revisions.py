@@ -20,10 +20,11 @@ from sqlalchemy import Enum, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.metadata import metadata
+from app.db.metadata import is_of_the_code, metadata
 from app.db.migrate import connect, current, downgrade, head, revision_of, upgrade
 
 ROOT = Path(__file__).resolve().parents[2]
+_COMPARING = {"compare_type": True, "target_metadata": metadata, "include_name": is_of_the_code}
 REVISIONS = sorted((ROOT / "migrations" / "versions").glob("*.py"))
 
 
@@ -50,7 +51,7 @@ def test_each_step_goes_back_and_forth(empty_database_url: str) -> None:
 
 def test_the_revisions_make_the_schema_of_the_code(database_url: str) -> None:
     with connect(database_url) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "target_metadata": metadata})
+        context = MigrationContext.configure(connection, opts=_COMPARING)
         assert compare_metadata(context, metadata) == []
 
 
@@ -132,4 +133,5 @@ def test_the_history_has_one_end() -> None:
 
 def _tables(url: str) -> set[str]:
     with connect(url) as connection:
-        return set(inspect(connection).get_table_names()) - {"alembic_version"}
+        found = inspect(connection).get_table_names()
+    return {name for name in found if is_of_the_code(name, "table", {})} - {"alembic_version"}

@@ -177,28 +177,6 @@ async def test_past_handlers_find_what_they_handled_only_within_the_askers_units
     assert await _found(desk, **{**unit_clock, "handled_by": ("kelurahan-a",)}) == {"PASSED"}
 
 
-async def test_words_are_found_in_code_subject_and_text(desk: Desk) -> None:
-    await desk.report("JK2601120001", NOON, subject="Pohon tumbang", text="Menutup 100% jalan")
-    await desk.report("JK2601120002", NOON, subject=None, text="Lampu_mati di gang, hubungi 0812-0000-1234")
-    await desk.report("JK2601120003", NOON, text="Kabel putus", is_private=True)
-    assert await _found(desk, words="jk2601120001") == {"JK2601120001"}
-    assert await _found(desk, words="JK260112") == {"JK2601120001", "JK2601120002", "JK2601120003"}
-    assert await _found(desk, words="jalan POHON") == {"JK2601120001"}
-    assert await _found(desk, words="100%") == {"JK2601120001"}
-    assert await _found(desk, words="u_m") == {"JK2601120002"}
-    assert await _found(desk, words="kabel") == {"JK2601120003"}
-    assert await _found(desk, words="0812-0000") == {"JK2601120002"}
-
-
-async def test_nobody_finds_by_words_that_are_hidden_from_them(desk: Desk) -> None:
-    await desk.report("OPEN", NOON, unit="kelurahan-a", text="Kabel putus, hubungi 0812-0000-1234")
-    await desk.report("PRIVATE", NOON, unit="kelurahan-a", text="Kabel putus", is_private=True)
-    await desk.report("SECRET", NOON, unit="kelurahan-a", text="Kabel putus", is_confidential=True)
-    assert await _found(desk, "dewi", words="kabel") == {"OPEN", "PRIVATE", "SECRET"}
-    assert await _found(desk, "fajar", words="kabel") == {"OPEN"}
-    assert await _found(desk, "fajar", words="0812-0000") == set()
-
-
 async def test_the_map_and_the_time_of_report_narrow_the_queue(desk: Desk) -> None:
     await desk.report("HERE", NOON - DAY, lat=-6.2, lng=106.8)
     await desk.report("NOWHERE", NOON - DAY * 2)

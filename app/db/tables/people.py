@@ -1,10 +1,10 @@
-"""Tables of officers, sessions, tokens and the audit trail."""
+"""Tables of officers, their saved views, sessions, tokens and the audit trail."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.complaint.roles import Role
@@ -40,6 +40,20 @@ class OfficerUnit(Schema):
     __tablename__ = "officer_unit"
     officer_id: Mapped[OfficerId] = mapped_column(primary_key=True)
     unit_id: Mapped[UnitId] = mapped_column(primary_key=True)
+
+
+class SavedView(Schema):
+    """Filters of the queue that an officer keeps under a name; with a unit they are that unit's to use as well."""
+
+    __tablename__ = "saved_view"
+    id: Mapped[Id]
+    officer_id: Mapped[OfficerId]
+    name: Mapped[str] = mapped_column(String(80))
+    query: Mapped[Json_]
+    unit_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("unit.id"))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("officer_id", "name"), Index("ix_saved_view_unit_id", "unit_id"))
 
 
 class Session(Schema):
