@@ -24,6 +24,7 @@ from app.people.callers import Caller
 from app.people.errors import NotSignedIn
 from app.people.rates import Rates
 from app.people.sessions import OpenSession, extend_session, find_session
+from app.people.token_scopes import demand_scope
 from app.people.tokens import USE_INTERVAL, authenticate_token, note_use
 from app.settings import Settings
 from app.vault import Vault
@@ -122,7 +123,7 @@ async def someone(
     """The caller by bearer token or session cookie, counted against their rate; None when nobody signed in.
 
     Raises: NotSignedIn, when a token is shown and not valid; Forbidden, when a browser's unsafe request comes from
-    elsewhere or without its CSRF token; TooManyRequests.
+    elsewhere or without its CSRF token, and when a token's scopes do not reach this route; TooManyRequests.
     """
     caller = await _by_token(house, credentials.credentials, now) if credentials else None
     if caller is None and credentials is None:
@@ -132,6 +133,8 @@ async def someone(
         raise NotSignedIn("the token is unknown, expired or revoked", was_refused=True)
     if credentials is None and request.method not in _SAFE_METHODS:
         await _refuse_forged(request)
+    if caller is not None and caller.scopes:
+        demand_scope(caller.name, caller.scopes, _area(request), writes=request.method not in _SAFE_METHODS)
     return caller
 
 
@@ -234,6 +237,12 @@ def _who(request: Request, caller: Caller | None) -> str:
     if caller is None:
         return f"address:{address_of(request)}"
     return f"token:{caller.token_id}" if caller.token_id is not None else f"officer:{caller.officer_id}"
+
+
+def _area(request: Request) -> str | None:
+    """What the route is about, as tokens' scopes name it."""
+    tags = getattr(request.scope.get("route"), "tags", None)
+    return str(tags[0]) if tags else None
 
 
 async def _refuse_forged(request: Request) -> None:

@@ -1,22 +1,21 @@
-"""Administration of tokens and officers, and the audit trail."""
+"""Administration of tokens, and the audit trail."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 
-from app.api.auth import AdminDep
+from app.api.auth import AdminDep, WholeAdminDep
 from app.api.bodies import RowId, Sent
 from app.api.instants import Instant
-from app.api.paging import Cursors, CursorsDep, CursorText, Limit, next_link
-from app.complaint.errors import Forbidden
+from app.api.paging import CursorsDep, CursorText, Limit, last_id, next_link
 from app.complaint.roles import Role
 from app.dependencies import Now, Reading, Writing
 from app.people import audit
 from app.people.callers import demand_cover, find_units
-from app.people.officers import NewOfficer, add_officer, list_officers
+from app.people.token_scopes import SCOPES, demand_no_more
 from app.people.tokens import NewToken, create_token, list_tokens, revoke_token
 
 router = APIRouter(prefix="/admin", tags=["admin"])
@@ -24,6 +23,16 @@ router = APIRouter(prefix="/admin", tags=["admin"])
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 UnitCodes = Annotated[
     list[str], Field(default_factory=list, max_length=100, description="None: the whole tree and what is unrouted.")
+]
+
+ScopeName = Annotated[str, Field(json_schema_extra={"enum": list(SCOPES)})]
+Scopes = Annotated[
+    list[ScopeName],
+    Field(
+        default_factory=list,
+        max_length=len(SCOPES),
+        description="What the token is for; writing includes reading. None: all that its role may.",
+    ),
 ]
 
 
@@ -34,6 +43,7 @@ class TokenRequest(Sent):
     role: Role
     units: UnitCodes
     expires_at: Instant | None = None
+    scopes: Scopes
 
 
 class TokenMade(BaseModel):
@@ -56,50 +66,13 @@ class TokenItem(BaseModel):
     expires_at: Instant | None
     revoked_at: Instant | None
     used_at: Instant | None
+    scopes: list[str]
 
 
 class TokenPage(BaseModel):
     """Tokens by id."""
 
     items: list[TokenItem]
-    next_cursor: str | None
-    as_of: Instant
-
-
-class OfficerRequest(Sent):
-    """An officer to add; without a password nobody signs in by that name."""
-
-    username: Annotated[str, Field(min_length=1, max_length=80)]
-    name: Name
-    role: Role
-    units: UnitCodes
-    password: SecretStr | None = None
-
-
-class OfficerMade(BaseModel):
-    """The new officer's id."""
-
-    id: int
-    username: str
-
-
-class OfficerItem(BaseModel):
-    """What is known of an officer."""
-
-    id: int
-    username: str
-    name: str
-    role: Role
-    units: list[str]
-    is_active: bool
-    locked_until: Instant | None
-    created_at: Instant
-
-
-class OfficerPage(BaseModel):
-    """Officers by id."""
-
-    items: list[OfficerItem]
     next_cursor: str | None
     as_of: Instant
 
@@ -136,7 +109,7 @@ async def tokens(
     cursor: CursorText = None,
 ) -> TokenPage:
     """The tokens of the caller's units, revoked ones too."""
-    after = _last_id(cursors, "tokens", cursor) or 0
+    after = last_id(cursors, "tokens", cursor) or 0
     found = await list_tokens(connection, scope=caller.scope, after=after, limit=limit + 1)
     next_cursor = cursors.encode("tokens", [found[limit - 1].id]) if len(found) > limit else None
     response.headers.update(next_link(request, next_cursor))
@@ -146,9 +119,10 @@ async def tokens(
 
 @router.post("/tokens", status_code=201)
 async def make_token(asked: TokenRequest, connection: Writing, caller: AdminDep, now: Now) -> TokenMade:
-    """A new token over units of the caller's; it is shown this once."""
+    """A new token over units of the caller's, for no more than the caller's own; it is shown this once."""
+    demand_no_more(caller, asked.scopes)
     await demand_cover(connection, caller.scope, await find_units(connection, asked.units))
-    new = NewToken(asked.name, asked.role, tuple(asked.units), asked.expires_at)
+    new = NewToken(asked.name, asked.role, tuple(asked.units), asked.expires_at, tuple(asked.scopes))
     made = await create_token(connection, new, actor=caller.name, now=now)
     return TokenMade(id=made.id, token=made.token)
 
@@ -159,57 +133,20 @@ async def end_token(token_id: RowId, connection: Writing, caller: AdminDep, now:
     await revoke_token(connection, token_id, scope=caller.scope, actor=caller.name, now=now)
 
 
-@router.get("/officers")
-async def officers(
-    request: Request,
-    response: Response,
-    connection: Reading,
-    caller: AdminDep,
-    now: Now,
-    cursors: CursorsDep,
-    limit: Limit = 50,
-    cursor: CursorText = None,
-) -> OfficerPage:
-    """The officers of the caller's units."""
-    after = _last_id(cursors, "officers", cursor) or 0
-    found = await list_officers(connection, scope=caller.scope, after=after, limit=limit + 1)
-    next_cursor = cursors.encode("officers", [found[limit - 1].id]) if len(found) > limit else None
-    response.headers.update(next_link(request, next_cursor))
-    items = [OfficerItem.model_validate(each, from_attributes=True) for each in found[:limit]]
-    return OfficerPage(items=items, next_cursor=next_cursor, as_of=now)
-
-
-@router.post("/officers", status_code=201, responses={409: {"description": "The user name is taken."}})
-async def make_officer(asked: OfficerRequest, connection: Writing, caller: AdminDep, now: Now) -> OfficerMade:
-    """A new officer over units of the caller's."""
-    await demand_cover(connection, caller.scope, await find_units(connection, asked.units))
-    password = asked.password.get_secret_value() if asked.password else None
-    new = NewOfficer(asked.username, asked.name, asked.role, tuple(asked.units), password)
-    officer_id = await add_officer(connection, new, actor=caller.name, now=now)
-    return OfficerMade(id=officer_id, username=asked.username)
-
-
 @router.get("/audit")
 async def trail(
     request: Request,
     response: Response,
     connection: Reading,
-    caller: AdminDep,
+    _caller: WholeAdminDep,
     now: Now,
     cursors: CursorsDep,
     limit: Limit = 50,
     cursor: CursorText = None,
 ) -> AuditPage:
     """Who did and who saw what; it tells of every unit, so it is for administrators of the whole tree."""
-    if not caller.scope.is_whole:
-        raise Forbidden("the audit trail is for administrators of the whole tree")
-    found = await audit.entries(connection, before=_last_id(cursors, "audit", cursor), limit=limit + 1)
+    found = await audit.entries(connection, before=last_id(cursors, "audit", cursor), limit=limit + 1)
     next_cursor = cursors.encode("audit", [found[limit - 1].id]) if len(found) > limit else None
     response.headers.update(next_link(request, next_cursor))
     items = [AuditItem.model_validate(each, from_attributes=True) for each in found[:limit]]
     return AuditPage(items=items, next_cursor=next_cursor, as_of=now)
-
-
-def _last_id(cursors: Cursors, kind: str, cursor: str | None) -> int | None:
-    place = cursors.decode(kind, cursor)
-    return None if place is None else int(place[0] or 0)

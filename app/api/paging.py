@@ -13,7 +13,7 @@ import orjson
 from fastapi import Depends, Query, Request
 
 from app.complaint.errors import InvalidInput
-from app.dependencies import HouseDep
+from app.dependencies import house_of
 
 Place = Sequence[str | int | float | None]
 """Where a page ended: the sort key and id of its last row."""
@@ -63,8 +63,8 @@ class Cursors:
         return hmac.digest(self._key, f"{kind}\n".encode() + payload, hashlib.sha256)[:_SIGNATURE_BYTES]
 
 
-async def _cursors(house: HouseDep) -> Cursors:
-    return Cursors(house.cursor_key)
+async def _cursors(request: Request) -> Cursors:
+    return Cursors(house_of(request).cursor_key)
 
 
 CursorsDep = Annotated[Cursors, Depends(_cursors)]
@@ -75,3 +75,9 @@ def next_link(request: Request, next_cursor: str | None) -> dict[str, str]:
     if next_cursor is None:
         return {}
     return {"Link": f'<{request.url.include_query_params(cursor=next_cursor)}>; rel="next"'}
+
+
+def last_id(cursors: Cursors, kind: str, cursor: str | None) -> int | None:
+    """The id at which the page before ended, of a list that is ordered by id alone."""
+    place = cursors.decode(kind, cursor)
+    return None if place is None else int(place[0] or 0)

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.auth import AdminDep
+from app.api.auth import AdminDep, WholeAdminDep
 from app.api.bodies import RowId
 from app.api.paging import CursorsDep, CursorText, Limit, next_link
 from app.api.rule_answers import (
@@ -18,7 +18,7 @@ from app.api.rule_answers import (
     ProposalPage,
     RefusalBody,
 )
-from app.api.rules import Confirmed, RuleMakerDep, today_of
+from app.api.rules import Confirmed, today_of
 from app.db.session import reading
 from app.db.states import ProposalState, RuleKind
 from app.dependencies import HouseDep, Now, Reading, Writing
@@ -95,7 +95,7 @@ async def foreseen_clocks(
 async def approve(
     proposal_id: RowId,
     connection: Writing,
-    caller: RuleMakerDep,
+    caller: WholeAdminDep,
     house: HouseDep,
     now: Now,
     asked: Confirmed = None,
@@ -112,7 +112,7 @@ async def approve(
 async def refuse(
     proposal_id: RowId,
     connection: Writing,
-    caller: RuleMakerDep,
+    caller: WholeAdminDep,
     now: Now,
     asked: Annotated[RefusalBody | None, Body()] = None,
 ) -> ProposalAnswer:
@@ -123,7 +123,7 @@ async def refuse(
 
 
 @router.post("/{proposal_id}/revert")
-async def revert(proposal_id: RowId, connection: Writing, caller: RuleMakerDep, now: Now) -> ProposalAnswer:
+async def revert(proposal_id: RowId, connection: Writing, caller: WholeAdminDep, now: Now) -> ProposalAnswer:
     """The former content comes in force again as a new version; a worker then moves the open clocks back."""
     await proposals.revert(connection, proposal_id, actor=caller.name, now=now)
     return await _on_record(connection, proposal_id, "proposal.revert", caller, now)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi import APIRouter, Body, Path, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.auth import AdminDep
+from app.api.auth import AdminDep, WholeAdminDep
 from app.api.paging import Cursors, CursorsDep, CursorText, Limit, next_link
 from app.api.rule_answers import (
     CalendarBody,
@@ -21,7 +21,6 @@ from app.api.rule_answers import (
     RuleAnswer,
     RulePage,
 )
-from app.complaint.errors import Forbidden
 from app.db.session import writing
 from app.db.states import RuleKind
 from app.dependencies import House, HouseDep, Now, Reading, Writing
@@ -38,16 +37,6 @@ CALENDAR, POLICY = RuleKind.CALENDAR, RuleKind.POLICY
 Name = Annotated[str, Path(min_length=1, max_length=60)]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version, by its number.")]
 Confirmed = Annotated[ConfirmBody | None, Body()]
-
-
-async def _rule_maker(caller: AdminDep) -> Caller:
-    if not caller.scope.is_whole:
-        raise Forbidden("calendars and policies rule the whole tree: they are for administrators of all of it")
-    return caller
-
-
-RuleMakerDep = Annotated[Caller, Depends(_rule_maker)]
-"""An administrator of the whole tree."""
 
 
 def today_of(house: House, now: datetime) -> date:
@@ -80,7 +69,7 @@ async def calendar(name: Name, connection: Reading, _caller: AdminDep, now: Now)
 
 @router.post("/calendars/{name}/versions", status_code=201)
 async def draft_calendar(
-    name: Name, asked: CalendarBody, connection: Writing, caller: RuleMakerDep, house: HouseDep, now: Now
+    name: Name, asked: CalendarBody, connection: Writing, caller: WholeAdminDep, house: HouseDep, now: Now
 ) -> RuleAnswer:
     """One draft more; a calendar that does not exist yet begins with it. Nothing is in force by it."""
     wish = Wish(kind=CALENDAR, name=name, given=_given(asked))
@@ -101,7 +90,7 @@ async def publish_calendar(
     name: Name,
     number: Number,
     connection: Writing,
-    caller: RuleMakerDep,
+    caller: WholeAdminDep,
     house: HouseDep,
     now: Now,
     asked: Confirmed = None,
@@ -112,7 +101,7 @@ async def publish_calendar(
 
 @router.post("/calendars/{name}/proposals", status_code=201)
 async def propose_calendar(
-    name: Name, asked: CalendarProposalBody, caller: RuleMakerDep, house: HouseDep, now: Now
+    name: Name, asked: CalendarProposalBody, caller: WholeAdminDep, house: HouseDep, now: Now
 ) -> ProposalAnswer:
     """A version that should come in force, with a preview of every clock it would move; somebody else approves it."""
     wish = Wish(kind=CALENDAR, name=name, given=_given(asked), number=asked.version)
@@ -144,7 +133,7 @@ async def policy(name: Name, connection: Reading, _caller: AdminDep, now: Now) -
 
 @router.post("/policies/{name}/versions", status_code=201)
 async def draft_policy(
-    name: Name, asked: PolicyBody, connection: Writing, caller: RuleMakerDep, house: HouseDep, now: Now
+    name: Name, asked: PolicyBody, connection: Writing, caller: WholeAdminDep, house: HouseDep, now: Now
 ) -> RuleAnswer:
     """One draft more; a policy that does not exist yet begins with it and names its family and clock."""
     return await _draft(connection, _policy_wish(name, asked), caller, today_of(house, now), now)
@@ -164,7 +153,7 @@ async def publish_policy(
     name: Name,
     number: Number,
     connection: Writing,
-    caller: RuleMakerDep,
+    caller: WholeAdminDep,
     house: HouseDep,
     now: Now,
     asked: Confirmed = None,
@@ -175,7 +164,7 @@ async def publish_policy(
 
 @router.post("/policies/{name}/proposals", status_code=201)
 async def propose_policy(
-    name: Name, asked: PolicyProposalBody, caller: RuleMakerDep, house: HouseDep, now: Now
+    name: Name, asked: PolicyProposalBody, caller: WholeAdminDep, house: HouseDep, now: Now
 ) -> ProposalAnswer:
     """A version that should come in force, with a preview of every clock it would move; somebody else approves it."""
     return await _propose(house, _policy_wish(name, asked, asked.version), asked.reason, caller, now)

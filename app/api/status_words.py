@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from app.api.auth import AdminDep
+from app.api.auth import AdminDep, WholeAdminDep
 from app.api.bodies import Sent
 from app.api.instants import Instant
 from app.complaint.lifecycle import Status
@@ -52,7 +52,7 @@ async def list_words(connection: Reading, caller: AdminDep, now: Now) -> WordLis
 
 
 @router.put("")
-async def teach_word(asked: WordRequest, connection: Writing, caller: AdminDep, now: Now) -> WordAnswer:
+async def teach_word(asked: WordRequest, connection: Writing, caller: WholeAdminDep, now: Now) -> WordAnswer:
     """Teaches a word; complaints that carried it while nobody knew it are read again within seconds."""
     words.check_kind(asked.connector, _KINDS)
     taught = await words.teach_word(connection, asked.connector, asked.word, asked.status)

@@ -17,13 +17,17 @@ from app.db.tables.units import Unit, UnitAncestor
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever is asking; `name` is the officer's user name, and a token has an officer of its own."""
+    """Whoever is asking; `name` is the officer's user name, and a token has an officer of its own.
+
+    `scopes` is what their token is for; none is everything that the role may.
+    """
 
     name: str
     role: Role
     officer_id: int | None
     token_id: int | None
     scope: Scope
+    scopes: frozenset[str] = frozenset()
 
 
 def demand(caller: Caller, needed: Role) -> None:
@@ -81,3 +85,10 @@ async def covered_units(connection: AsyncConnection, scope: Scope) -> set[int]:
     """The ids of the units of a scope that is not the whole tree, with all below them."""
     below = select(UnitAncestor.unit_id).where(UnitAncestor.ancestor_id.in_(scope.unit_ids or ()))
     return {int(each) for each in await connection.scalars(below)}
+
+
+async def unit_codes(connection: AsyncConnection, scope: Scope) -> list[str]:
+    """The codes of the units that a scope names; none for the whole tree."""
+    if scope.unit_ids is None:
+        return []
+    return list(await connection.scalars(select(Unit.code).where(Unit.id.in_(scope.unit_ids)).order_by(Unit.code)))

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.complaint.errors import Conflict, InvalidInput
+from app.complaint.errors import Conflict, InvalidInput, NotFound
 from app.complaint.roles import Role
 from app.db.scope import Scope
 from app.db.tables.people import Officer, OfficerUnit
@@ -48,6 +48,8 @@ class OfficerEntry:
     is_active: bool
     locked_until: datetime | None
     created_at: datetime
+    is_external: bool
+    """Whether another sign-in (OIDC) vouches for them and says their role and units."""
 
 
 async def add_officer(connection: AsyncConnection, new: NewOfficer, *, actor: str, now: datetime) -> int:
@@ -72,15 +74,19 @@ async def add_officer(connection: AsyncConnection, new: NewOfficer, *, actor: st
 
 
 async def list_officers(
-    connection: AsyncConnection, *, scope: Scope, after: int = 0, limit: int = 50
+    connection: AsyncConnection, *, scope: Scope, after: int = 0, limit: int = 50, only: int | None = None
 ) -> list[OfficerEntry]:
     """The people (not the tokens) whose units all lie within `scope`, by id, above the id `after`."""
     statement = (
-        select(*(Officer.__table__.c[name] for name in _ENTRY_COLUMNS))
+        select(
+            *(Officer.__table__.c[name] for name in _ENTRY_COLUMNS), Officer.subject.is_not(None).label("is_external")
+        )
         .where(Officer.id > after, Officer.username.not_like(f"{OFFICER_PREFIX}%"))
         .order_by(Officer.id)
         .limit(limit)
     )
+    if only is not None:
+        statement = statement.where(Officer.id == only)
     if not scope.is_whole:
         held = select(OfficerUnit.officer_id)
         beyond = held.where(OfficerUnit.unit_id.not_in(await covered_units(connection, scope)))
@@ -88,6 +94,17 @@ async def list_officers(
     rows = (await connection.execute(statement)).mappings().all()
     units = await _units_of(connection, [row["id"] for row in rows])
     return [OfficerEntry(**row, units=tuple(units[row["id"]])) for row in rows]
+
+
+async def find_officer(connection: AsyncConnection, officer_id: int, *, scope: Scope) -> OfficerEntry:
+    """The person of this id.
+
+    Raises: NotFound, when there is none whose units all lie within `scope`.
+    """
+    found = await list_officers(connection, scope=scope, limit=1, only=officer_id)
+    if not found:
+        raise NotFound(f"officer {officer_id} is not known")
+    return found[0]
 
 
 _ENTRY_COLUMNS = ("id", "username", "name", "role", "is_active", "locked_until", "created_at")

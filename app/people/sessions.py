@@ -112,3 +112,8 @@ async def extend_session(connection: AsyncConnection, token_hash: str, *, now: d
 async def close_session(connection: AsyncConnection, secret: str) -> None:
     """The session has ended; one that is unknown has too."""
     await connection.execute(delete(Session).where(Session.token_hash == digest(secret)))
+
+
+async def end_sessions(connection: AsyncConnection, officer_id: int) -> None:
+    """Every session of the officer has ended: what they may do has changed, or how they prove who they are."""
+    await connection.execute(delete(Session).where(Session.officer_id == officer_id))

@@ -20,7 +20,9 @@ LOCKED_FOR = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
+class Attempt:
+    """An attempt that was counted, and what to check the password against."""
+
     officer_id: int
     password_hash: str | None
 
@@ -35,7 +37,7 @@ async def sign_in(
     check takes a tenth of a second and holds no transaction.
     """
     async with writing(engine) as connection:
-        attempt = await _count_attempt(connection, username, now)
+        attempt = await count_attempt(connection, username, now)
     verdict = await passwords.verify(attempt.password_hash if attempt else None, password)
     if attempt is None:
         return None
@@ -49,7 +51,7 @@ async def sign_in(
         return await open_session(connection, attempt.officer_id, now=now, replacing=replacing)
 
 
-async def _count_attempt(connection: AsyncConnection, username: str, now: datetime) -> _Attempt | None:
+async def count_attempt(connection: AsyncConnection, username: str, now: datetime) -> Attempt | None:
     """The officer to check against, one attempt the poorer; None when there is none or a lock holds."""
     if not USERNAME.fullmatch(username):
         return None
@@ -68,7 +70,7 @@ async def _count_attempt(connection: AsyncConnection, username: str, now: dateti
         .returning(Officer.id, Officer.password_hash)
     )
     row = (await connection.execute(statement)).one_or_none()
-    return None if row is None else _Attempt(row.id, row.password_hash)
+    return None if row is None else Attempt(row.id, row.password_hash)
 
 
 async def _forget_failures(connection: AsyncConnection, officer_id: int, verdict: Verdict) -> None:

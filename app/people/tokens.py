@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import RowMapping, bindparam, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.errors import InvalidInput, NotFound
@@ -18,6 +18,7 @@ from app.db.tables.units import Unit
 from app.people import audit
 from app.people.callers import Caller, covered_units, find_units, is_under_validator, scope_of
 from app.people.credentials import TOKEN_PREFIX, digest, new_token
+from app.people.token_scopes import check_scopes
 
 OFFICER_PREFIX = "token-"
 USE_INTERVAL = timedelta(minutes=1)
@@ -30,6 +31,7 @@ _FIND = (
         ApiToken.officer_id,
         ApiToken.expires_at,
         ApiToken.revoked_at,
+        ApiToken.scopes,
         Officer.username,
         Officer.is_active,
         ApiTokenUnit.unit_id,
@@ -43,12 +45,13 @@ _FIND = (
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """What a token shall be; without units it covers the whole tree and what is unrouted."""
+    """What a token shall be; without units it covers the whole tree, without scopes it does all that its role may."""
 
     name: str
     role: Role
     units: Sequence[str] = ()
     expires_at: datetime | None = None
+    scopes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class TokenEntry:
     expires_at: datetime | None
     revoked_at: datetime | None
     used_at: datetime | None
+    scopes: tuple[str, ...]
 
 
 async def create_token(connection: AsyncConnection, new: NewToken, *, actor: str, now: datetime) -> CreatedToken:
@@ -84,6 +88,7 @@ async def create_token(connection: AsyncConnection, new: NewToken, *, actor: str
         raise InvalidInput("name", "must not be blank")
     if new.expires_at is not None and new.expires_at <= now:
         raise InvalidInput("expires_at", "must lie in the future")
+    scopes = check_scopes(new.scopes)
     unit_ids = await find_units(connection, new.units)
     token = new_token()
     token_id = await _insert_token(connection, new, token, now)
@@ -94,7 +99,12 @@ async def create_token(connection: AsyncConnection, new: NewToken, *, actor: str
         await connection.execute(
             insert(OfficerUnit), [{"officer_id": officer_id, "unit_id": unit} for unit in unit_ids]
         )
-    details: audit.Details = {"name": new.name, "role": str(new.role), "units": sorted(new.units)}
+    details: audit.Details = {
+        "name": new.name,
+        "role": str(new.role),
+        "units": sorted(new.units),
+        "scopes": scopes,
+    }
     await audit.record(
         connection, actor=actor, action="token.create", subject=f"token {token_id}", details=details, now=now
     )
@@ -138,7 +148,7 @@ async def list_tokens(
         statement = statement.where(ApiToken.id.in_(granted), ApiToken.id.not_in(beyond))
     rows = (await connection.execute(statement)).mappings().all()
     units = await _units_of(connection, [row["id"] for row in rows])
-    return [TokenEntry(**row, units=tuple(units[row["id"]])) for row in rows]
+    return [_entry(row, units[row["id"]]) for row in rows]
 
 
 async def authenticate_token(connection: AsyncConnection, bearer: str, now: datetime) -> Caller | None:
@@ -154,7 +164,7 @@ async def authenticate_token(connection: AsyncConnection, bearer: str, now: date
     if is_expired or first.revoked_at is not None or not first.is_active:
         return None
     scope = scope_of([(row.unit_id, row.is_validator) for row in rows])
-    return Caller(first.username, first.role, first.officer_id, first.id, scope)
+    return Caller(first.username, first.role, first.officer_id, first.id, scope, frozenset(first.scopes or ()))
 
 
 async def note_use(connection: AsyncConnection, token_id: int, *, now: datetime) -> None:
@@ -163,7 +173,7 @@ async def note_use(connection: AsyncConnection, token_id: int, *, now: datetime)
     await connection.execute(update(ApiToken).where(ApiToken.id == token_id, is_old).values(used_at=now))
 
 
-_ENTRY_COLUMNS = ("id", "name", "prefix", "role", "created_at", "expires_at", "revoked_at", "used_at")
+_ENTRY_COLUMNS = ("id", "name", "prefix", "role", "created_at", "expires_at", "revoked_at", "used_at", "scopes")
 
 
 async def _insert_token(connection: AsyncConnection, new: NewToken, token: str, now: datetime) -> int:
@@ -174,6 +184,7 @@ async def _insert_token(connection: AsyncConnection, new: NewToken, token: str, 
         role=new.role,
         created_at=now,
         expires_at=new.expires_at,
+        scopes=check_scopes(new.scopes),
     )
     return int((await connection.execute(statement.returning(ApiToken.id))).scalar_one())
 
@@ -188,6 +199,10 @@ async def _insert_officer(connection: AsyncConnection, username: str, new: NewTo
         created_at=now,
     )
     return int((await connection.execute(statement.returning(Officer.id))).scalar_one())
+
+
+def _entry(row: RowMapping, units: Sequence[str]) -> TokenEntry:
+    return TokenEntry(**{**row, "scopes": tuple(row["scopes"] or ())}, units=tuple(units))
 
 
 async def _find_entry(connection: AsyncConnection, token_id: int, scope: Scope) -> TokenEntry:
