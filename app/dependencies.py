@@ -22,10 +22,12 @@ from app.db.rulebook import Rulebooks
 from app.db.session import reading, writing
 from app.people.callers import Caller
 from app.people.errors import NotSignedIn
+from app.people.oidc import Oidc, check_token, looks_signed
 from app.people.rates import Rates
 from app.people.sessions import OpenSession, extend_session, find_session
 from app.people.token_scopes import demand_scope
 from app.people.tokens import USE_INTERVAL, authenticate_token, note_use
+from app.people.vouching import admit
 from app.settings import Settings
 from app.vault import Vault
 
@@ -38,7 +40,7 @@ Language = Literal["id", "en"]
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _WEIGHT = re.compile(r"q=([01](?:\.\d{0,3})?)")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-_bearer = HTTPBearer(auto_error=False, description="An API token (`tgp_...`).")
+_bearer = HTTPBearer(auto_error=False, description="An API token (`tgp_...`), or an access token of the OIDC issuer.")
 _log = structlog.get_logger(__name__)
 
 
@@ -80,6 +82,8 @@ class House:
     schema_head: str
     cursor_key: bytes
     errands: Errands = field(default_factory=Errands)
+    oidc: Oidc | None = None
+    """The issuer whose tokens are accepted beside our own."""
     uses_noted: dict[int, datetime] = field(default_factory=dict)
     """When the use of a token was last written, by token."""
 
@@ -199,6 +203,8 @@ def address_of(request: Request) -> str:
 
 
 async def _by_token(house: House, bearer: str, now: datetime) -> Caller | None:
+    if house.oidc is not None and looks_signed(bearer):
+        return await _by_signed_token(house, house.oidc, bearer, now)
     async with reading(house.engine) as connection:
         caller = await authenticate_token(connection, bearer, now)
     if caller is not None and caller.token_id is not None:
@@ -207,6 +213,14 @@ async def _by_token(house: House, bearer: str, now: datetime) -> Caller | None:
             house.uses_noted[caller.token_id] = now
             house.errands.start(_note_use(house, caller.token_id, now))
     return caller
+
+
+async def _by_signed_token(house: House, oidc: Oidc, bearer: str, now: datetime) -> Caller | None:
+    try:
+        vouched = await check_token(oidc, bearer, audience=oidc.audience, now=now)
+        return await admit(house.engine, vouched, now=now)
+    except NotSignedIn:
+        return None
 
 
 async def _note_use(house: House, token_id: int, now: datetime) -> None:

@@ -40,11 +40,14 @@ from app.api.errors import add_error_answers
 from app.api.metrics import RequestMetrics
 from app.api.strictness import refuse_the_unknown
 from app.clock import utc_now
+from app.complaint.roles import Role
 from app.dashboard import pages, signing_in
 from app.db.migrate import head
 from app.db.rulebook import Rulebooks
 from app.db.session import make_engine
 from app.dependencies import House, signed_in
+from app.people.issuer import Issuer
+from app.people.oidc import Oidc
 from app.people.rates import Rates
 from app.settings import Settings
 from app.vault import Vault
@@ -150,6 +153,22 @@ def _open_house(settings: Settings, clock: Callable[[], datetime]) -> House:
         rates=Rates(settings.rate_limit),
         schema_head=head(),
         cursor_key=settings.derive_key("cursors"),
+        oidc=_oidc(settings),
+    )
+
+
+def _oidc(settings: Settings) -> Oidc | None:
+    if settings.oidc_issuer is None or settings.oidc_audience is None:
+        return None
+    secret = settings.oidc_client_secret
+    return Oidc(
+        issuer=Issuer(settings.oidc_issuer),
+        audience=settings.oidc_audience,
+        client_id=settings.oidc_client_id,
+        client_secret=secret.get_secret_value() if secret else None,
+        role_claim=settings.oidc_role_claim,
+        units_claim=settings.oidc_units_claim,
+        roles={name: Role(role) for name, role in settings.oidc_role_map},
     )
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 PREFIX = "TANGGAP_"
+_ROLES = frozenset({"viewer", "officer", "supervisor", "admin", "service"})
 SECRET_LENGTH = 32
 """Characters below which a secret key can be guessed; `weaknesses` says so."""
 
@@ -54,6 +55,21 @@ def _web_url(text: str) -> str:
     if parts.query or parts.fragment or parts.username:
         raise PydanticCustomError("web_url", "must have no user, query or fragment")
     return text.rstrip("/")
+
+
+def _issuer(url: str) -> str:
+    """Whoever can answer in the issuer's place signs in as anybody: without TLS that is everybody on the way."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise PydanticCustomError("issuer", "must be an https:// address")
+    return url
+
+
+def _role_pair(text: object) -> tuple[str, str]:
+    name, _, role = (part.strip() for part in str(text).rpartition("="))
+    if not name or role not in _ROLES:
+        raise PydanticCustomError("role_map", "must read like kepala-dinas=supervisor,petugas=officer")
+    return name, role
 
 
 def _smtp_url(secret: SecretStr) -> SecretStr:
@@ -130,6 +146,8 @@ Keys = Annotated[tuple[Key, ...], NoDecode, BeforeValidator(_split)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
 Host = Annotated[str, AfterValidator(_host)]
 Hosts = Annotated[tuple[Host, ...], NoDecode, BeforeValidator(_split)]
+RolePair = Annotated[tuple[str, str], BeforeValidator(_role_pair)]
+RoleMap = Annotated[tuple[RolePair, ...], NoDecode, BeforeValidator(_split)]
 Pause = Annotated[float, Field(ge=0, le=30 * 86400, allow_inf_nan=False)]
 Pauses = Annotated[tuple[Pause, ...], NoDecode, BeforeValidator(_split)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
@@ -157,8 +175,13 @@ class Settings(BaseSettings):
     lease_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     log_level: LogLevel = "INFO"
     log_format: Literal["console", "json"] = "console"
-    oidc_issuer: WebUrl | None = None
+    oidc_issuer: Annotated[WebUrl, AfterValidator(_issuer)] | None = None
     oidc_audience: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_role_claim: str = "roles"
+    oidc_units_claim: str = "units"
+    oidc_role_map: RoleMap = ()
     smtp_url: Annotated[SecretStr, AfterValidator(_smtp_url)] | None = None
     public_url: WebUrl | None = None
     rate_limit: Annotated[str, AfterValidator(_rate)] | None = "600/minute"
@@ -181,6 +204,10 @@ class Settings(BaseSettings):
         if (self.oidc_issuer is None) != (self.oidc_audience is None):
             missing = "OIDC_AUDIENCE" if self.oidc_audience is None else "OIDC_ISSUER"
             raise PydanticCustomError("oidc", "{name}: is needed beside the other OIDC setting", {"name": missing})
+        if self.oidc_client_id is not None and self.oidc_issuer is None:
+            raise PydanticCustomError("oidc", "OIDC_ISSUER: is needed beside OIDC_CLIENT_ID")
+        if self.oidc_client_secret is not None and self.oidc_client_id is None:
+            raise PydanticCustomError("oidc", "OIDC_CLIENT_ID: is needed beside OIDC_CLIENT_SECRET")
         return self
 
     @cached_property

@@ -62,6 +62,10 @@ def test_the_defaults_are_those_of_the_manual(environment: pytest.MonkeyPatch) -
         ("PUBLIC_URL", "ftp://tanggap.example"),
         ("PUBLIC_URL", "https://user:secret@tanggap.example"),
         ("PUBLIC_URL", "http://[::1"),
+        ("OIDC_ISSUER", "http://login.example"),
+        ("OIDC_ISSUER", "login.example"),
+        ("OIDC_ROLE_MAP", "kepala-dinas=king"),
+        ("OIDC_ROLE_MAP", "kepala-dinas"),
         ("SMTP_URL", "mail.example:25"),
         ("SMTP_URL", "smtp://mail.example:port"),
         ("RATE_LIMIT", "often"),
@@ -110,6 +114,13 @@ def test_all_bad_values_are_told_at_once(environment: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(("given", "missing"), [("ISSUER", "AUDIENCE"), ("AUDIENCE", "ISSUER")])
 def test_half_of_oidc_is_named(environment: pytest.MonkeyPatch, given: str, missing: str) -> None:
     environment.setenv(f"TANGGAP_OIDC_{given}", "https://login.example")
+    with pytest.raises(SettingsError, match=f"^TANGGAP_OIDC_{missing}: "):
+        load_settings()
+
+
+@pytest.mark.parametrize(("given", "missing"), [("CLIENT_ID", "ISSUER"), ("CLIENT_SECRET", "CLIENT_ID")])
+def test_half_of_an_oidc_sign_in_is_named(environment: pytest.MonkeyPatch, given: str, missing: str) -> None:
+    environment.setenv(f"TANGGAP_OIDC_{given}", "tanggap")
     with pytest.raises(SettingsError, match=f"^TANGGAP_OIDC_{missing}: "):
         load_settings()
 

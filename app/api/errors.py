@@ -29,7 +29,7 @@ from app.complaint.errors import (
     SourceBusy,
     StaleVersion,
 )
-from app.people.errors import NotSignedIn, TooManyRequests
+from app.people.errors import IssuerUnreachable, NotSignedIn, TooManyRequests
 from app.sla.fields import InvalidField
 
 SIGN_IN_PAGE = "/sign-in"
@@ -46,6 +46,7 @@ ANSWERS: tuple[tuple[type[DomainError], int, str], ...] = (
     (StaleVersion, 412, "stale_version"),
     (Conflict, 409, "conflict"),
     (TooManyRequests, 429, "too_many_requests"),
+    (IssuerUnreachable, 503, "issuer_unreachable"),
 )
 CODES = {
     400: "bad_request",
@@ -103,6 +104,8 @@ def _headers(error: Exception) -> dict[str, str]:
     if isinstance(error, NotSignedIn):
         reason = ', error="invalid_token"' if error.was_refused else ""
         return {"WWW-Authenticate": f'Bearer realm="tanggap"{reason}'}
+    if isinstance(error, IssuerUnreachable):
+        return {"Retry-After": str(RETRY_SECONDS)}
     return {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRequests) else {}
 
 

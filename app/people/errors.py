@@ -2,6 +2,7 @@
 
 DomainError
 ├── NotSignedIn        no token or session, or one that is unknown, expired or revoked
+├── IssuerUnreachable  the sign-in service is down, and what we know of it is too old
 └── TooManyRequests    the caller's rate is used up; says when to come back
 """
 
@@ -16,6 +17,10 @@ class NotSignedIn(DomainError):
     def __init__(self, message: str, *, was_refused: bool = False) -> None:
         super().__init__(message)
         self.was_refused = was_refused
+
+
+class IssuerUnreachable(DomainError):
+    """Nobody can say whether the token is good: worth another try."""
 
 
 class TooManyRequests(DomainError):

@@ -21,6 +21,7 @@ from app.people.callers import covered_units, find_units
 from app.people.tokens import OFFICER_PREFIX
 
 USERNAME = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,78}[a-z0-9])?")
+VOUCHED_PREFIX = "oidc-"
 # Words that the queue's filters use for something else.
 RESERVED = frozenset({"me", "none"})
 
@@ -110,10 +111,21 @@ async def find_officer(connection: AsyncConnection, officer_id: int, *, scope: S
 _ENTRY_COLUMNS = ("id", "username", "name", "role", "is_active", "locked_until", "created_at")
 
 
+async def is_free_username(connection: AsyncConnection, username: str) -> bool:
+    """Whether a new officer may be called so."""
+    if not USERNAME.fullmatch(username) or _is_reserved(username):
+        return False
+    return await connection.scalar(select(Officer.id).where(Officer.username == username)) is None
+
+
+def _is_reserved(username: str) -> bool:
+    return username in RESERVED or username.startswith((OFFICER_PREFIX, VOUCHED_PREFIX))
+
+
 def _check(new: NewOfficer) -> None:
     if not USERNAME.fullmatch(new.username):
         raise InvalidInput("username", "must be 1 to 80 small letters, digits or . _ @ -, none of these at the ends")
-    if new.username in RESERVED or new.username.startswith(OFFICER_PREFIX):
+    if _is_reserved(new.username):
         raise InvalidInput("username", "is reserved")
     if not new.name.strip():
         raise InvalidInput("name", "must not be blank")

@@ -18,7 +18,7 @@ from app.complaint.errors import Conflict, DomainError, IllegalMove, InvalidInpu
 from app.db.tables.machine import Counter
 from app.dependencies import Reading, Writing
 from app.main import MAX_BODY_BYTES
-from app.people.errors import NotSignedIn, TooManyRequests
+from app.people.errors import IssuerUnreachable, NotSignedIn, TooManyRequests
 from tests.api.door import Door, opened, settings_for
 
 router = APIRouter()
@@ -157,7 +157,7 @@ async def test_a_body_of_another_media_type_is_415(door: Door) -> None:
 def test_every_domain_error_has_its_answer() -> None:
     kinds = {kind for kind in vars(domain_errors).values() if isinstance(kind, type) and issubclass(kind, DomainError)}
     answered = {kind for kind, _, _ in ANSWERS} | {InvalidInput, DomainError}
-    assert kinds | {NotSignedIn, TooManyRequests} == answered
+    assert kinds | {NotSignedIn, TooManyRequests, IssuerUnreachable} == answered
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, object]:
