@@ -33,6 +33,8 @@ from app.api import (
     system,
     unit_upkeep,
     units,
+    views,
+    walk_ins,
     what_if,
 )
 from app.api.edge import Edge
@@ -59,6 +61,8 @@ API = "/api/v1"
 API_ROUTERS: tuple[APIRouter, ...] = (
     moves.router,
     complaints.router,
+    walk_ins.router,
+    views.router,
     accounts.router,
     units.router,
     sla.router,

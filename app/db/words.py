@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam, cast, column, false, select, table
+from sqlalchemy import ColumnElement, cast, column, false, literal, select, table
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -64,12 +64,10 @@ def holds(connection: AsyncConnection, sought: Sought) -> ColumnElement[bool]:
     if not sought.words and not sought.code:
         return false()
     if is_postgresql(connection):
-        asked = cast(bindparam(None, _tsquery(sought)), TSQUERY)
-        found = select(_words.c.complaint_id).where(_words.c.words.bool_op("@@")(asked))
-    else:
-        asked_ = bindparam(None, _fts5(sought))
-        found = select(_documents.c.rowid).where(_documents.c.complaint_words.bool_op("MATCH")(asked_))
-    return Complaint.id.in_(found)
+        asked = cast(literal(_tsquery(sought)), TSQUERY)
+        return Complaint.id.in_(select(_words.c.complaint_id).where(_words.c.words.bool_op("@@")(asked)))
+    holds_them = _documents.c.complaint_words.bool_op("MATCH")(literal(_fts5(sought)))
+    return Complaint.id.in_(select(_documents.c.rowid).where(holds_them))
 
 
 def _tsquery(sought: Sought) -> str:

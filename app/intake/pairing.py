@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.complaint.lifecycle import TERMINAL
 from app.complaint.words import fold_word
 from app.db.changes import change_horizon, is_postgresql
+from app.db.scope import Scope, visible
 from app.db.session import reading, writing
 from app.db.states import Relation, SuggestionState
 from app.db.tables.complaints import Complaint
@@ -59,6 +60,21 @@ async def pair_new(engine: AsyncEngine, *, now: datetime) -> int:
         await _keep_suggestions(connection, pairs, now)
         await _keep_repeats(connection, pairs, now)
     return max(1, len(subjects))
+
+
+async def pair_one(connection: AsyncConnection, complaint_id: int, scope: Scope, *, now: datetime) -> list[Pair]:
+    """The probable doubles of a complaint that is being taken in, kept as suggestions; of `scope` those are told."""
+    rows = (await connection.execute(select(*_COLUMNS).where(Complaint.id == complaint_id))).all()
+    pairs = [
+        pair
+        for row, quotes in await _with_quotes(connection, rows)
+        for pair in await _pairs(connection, _told(row, quotes))
+    ]
+    await _keep_suggestions(connection, pairs, now)
+    await _keep_repeats(connection, pairs, now)
+    others = {id(pair): pair.earlier.id if pair.later.id == complaint_id else pair.later.id for pair in pairs}
+    seen = set(await connection.scalars(select(Complaint.id).where(Complaint.id.in_(others.values()), visible(scope))))
+    return [pair for pair in pairs if pair.relation is Relation.DUPLICATE and others[id(pair)] in seen]
 
 
 async def _upper(connection: AsyncConnection, done: int, now: datetime) -> int:

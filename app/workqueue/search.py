@@ -1,4 +1,4 @@
-"""What officers look for, as one condition in SQL: words of subject and text, or a ticket code; never what is hidden."""
+"""What officers look for, as one condition in SQL: words of subject and text, or a ticket code; nothing hidden."""
 
 from __future__ import annotations
 

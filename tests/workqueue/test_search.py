@@ -1,4 +1,4 @@
-"""Search: words and ticket codes are found on both databases, whatever is typed, and nothing hidden shows through it."""
+"""Search: words and ticket codes are found on both databases, whatever is typed, and nothing hidden shows."""
 
 from __future__ import annotations
 
