@@ -88,8 +88,13 @@ class House:
     """When the use of a token was last written, by token."""
 
 
-async def _house(request: Request) -> House:
+def house_of(request: Request) -> House:
+    """What the process that answers holds."""
     return cast(House, request.app.state.house)
+
+
+async def _house(request: Request) -> House:
+    return house_of(request)
 
 
 HouseDep = Annotated[House, Depends(_house)]
@@ -189,12 +194,12 @@ def session_of(request: Request) -> OpenSession | None:
 
 def set_session_cookie(request: Request, response: Response, secret: str) -> None:
     """Gives the browser its session; the cookie ends with the browser or with the session."""
-    response.set_cookie(SESSION_COOKIE, secret, httponly=True, samesite="lax", path="/", secure=_is_secure(request))
+    response.set_cookie(SESSION_COOKIE, secret, httponly=True, samesite="lax", path="/", secure=is_secure(request))
 
 
 def clear_session_cookie(request: Request, response: Response) -> None:
     """Takes the cookie back."""
-    response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=_is_secure(request))
+    response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=is_secure(request))
 
 
 def address_of(request: Request) -> str:
@@ -288,6 +293,7 @@ def _is_api(request: Request) -> bool:
     return request.url.path.startswith("/api/")
 
 
-def _is_secure(request: Request) -> bool:
+def is_secure(request: Request) -> bool:
+    """Whether browsers reach us by https, so that a cookie may travel by nothing else."""
     house: House = request.app.state.house
     return request.url.scheme == "https" or (house.settings.public_url or "").startswith("https://")

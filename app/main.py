@@ -43,7 +43,7 @@ from app.api.metrics import RequestMetrics
 from app.api.strictness import refuse_the_unknown
 from app.clock import utc_now
 from app.complaint.roles import Role
-from app.dashboard import pages, signing_in
+from app.dashboard import pages, signing_in, signing_in_elsewhere
 from app.db.migrate import head
 from app.db.rulebook import Rulebooks
 from app.db.session import make_engine
@@ -89,6 +89,7 @@ OPEN_ROUTERS: tuple[APIRouter, ...] = (
     intake.router,
     pages.router,
     signing_in.router,
+    signing_in_elsewhere.router,
 )
 """These say themselves what they ask of a caller."""
 

@@ -19,6 +19,8 @@ from app.dependencies import (
     Writing,
     address_of,
     clear_session_cookie,
+    house_of,
+    is_secure,
     set_session_cookie,
 )
 from app.people.errors import TooManyRequests
@@ -54,8 +56,8 @@ class SignOut(BaseModel):
 async def form(request: Request, tongue: TongueDep, caller: Someone, target: Next = HOME) -> Response:
     """The form; who is signed in already goes on."""
     if caller is not None:
-        return RedirectResponse(_own(target), 303)
-    return _form(request, tongue, target)
+        return RedirectResponse(own_path(target), 303)
+    return sign_in_form(request, tongue, target)
 
 
 @router.post("/sign-in")
@@ -65,18 +67,18 @@ async def enter(
     """A session for the right password; else the form again, which never tells what was wrong."""
     shown = request.cookies.get(FORM_COOKIE, "")
     if not shown or not hmac.compare_digest(shown.encode(), given.csrf_token.encode(errors="replace")):
-        return _form(request, tongue, given.next, given.username, problem="form_expired", status=403)
+        return sign_in_form(request, tongue, given.next, given.username, problem="form_expired", status=403)
     try:
         house.rates.count_sign_in(address_of(request), now=now)
     except TooManyRequests as error:
-        again = _form(request, tongue, given.next, given.username, problem="too_many", status=429)
+        again = sign_in_form(request, tongue, given.next, given.username, problem="too_many", status=429)
         again.headers["Retry-After"] = str(error.retry_after_s)
         return again
     brought = request.cookies.get(SESSION_COOKIE)
     session = await sign_in(house.engine, given.username, given.password.get_secret_value(), now=now, replacing=brought)
     if session is None:
-        return _form(request, tongue, given.next, given.username, problem="refused", status=403)
-    response = RedirectResponse(_own(given.next), 303)
+        return sign_in_form(request, tongue, given.next, given.username, problem="refused", status=403)
+    response = RedirectResponse(own_path(given.next), 303)
     set_session_cookie(request, response, session.secret)
     response.delete_cookie(FORM_COOKIE, path="/sign-in")
     return response
@@ -95,7 +97,7 @@ async def leave(
     return response
 
 
-def _form(
+def sign_in_form(
     request: Request,
     tongue: Tongue,
     target: str,
@@ -105,17 +107,24 @@ def _form(
     status: int = 200,
 ) -> Response:
     """The form, with a secret in it that only its own cookie matches."""
-    token = secrets.token_urlsafe(24)
-    page = tongue.page("sign_in.html", status, token=token, target=_own(target), username=username, problem=problem)
-    is_secure = request.url.scheme == "https"
-    page.set_cookie(FORM_COOKIE, token, httponly=True, samesite="strict", secure=is_secure, path="/sign-in")
+    token, oidc = secrets.token_urlsafe(24), house_of(request).oidc
+    page = tongue.page(
+        "sign_in.html",
+        status,
+        token=token,
+        target=own_path(target),
+        username=username,
+        problem=problem,
+        elsewhere=oidc is not None and oidc.client_id is not None,
+    )
+    page.set_cookie(FORM_COOKIE, token, httponly=True, samesite="strict", secure=is_secure(request), path="/sign-in")
     return page
 
 
-def _own(target: str) -> str:
+def own_path(target: str) -> str:
     """A path of our own to go on to; an address elsewhere would make us a signpost for whoever wrote the link.
 
-    >>> _own("/units/31.71"), _own("//evil.example"), _own("https://evil.example")
+    >>> own_path("/units/31.71"), own_path("//evil.example"), own_path("https://evil.example")
     ('/units/31.71', '/', '/')
     """
     is_ours = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
