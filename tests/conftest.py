@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -18,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from app.db.migrate import upgrade
 from app.db.session import make_engine, writing
-from tests import postgres
+from tests import postgres, spilled
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -43,12 +44,33 @@ def pytest_configure(config: pytest.Config) -> None:
     is_worker = hasattr(config, "workerinput")
     if not is_worker and config.getoption("numprocesses", None) and DSN not in os.environ:
         os.environ[DSN] = _start_server()
+    if not is_worker:
+        handle, os.environ[spilled.SPILLS] = tempfile.mkstemp(prefix="tanggap-spills-")
+        os.close(handle)
+    spilled.watch(Path(os.environ[spilled.SPILLS]))
 
 
-def pytest_unconfigure() -> None:
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """No complaint text, name, number or token in any log line of the run, or the run has failed."""
+    if not hasattr(session.config, "workerinput") and Path(os.environ[spilled.SPILLS]).stat().st_size:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says which line of which test told too much."""
+    told = Path(os.environ[spilled.SPILLS]).read_text(encoding="utf-8").splitlines()
+    if told:
+        terminalreporter.section("log lines that tell what they must not", red=True)
+        for line in told[:50]:
+            terminalreporter.line(line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
     """The server goes with the run that started it."""
     while _servers:
         _servers.pop().stop()
+    if not hasattr(config, "workerinput") and spilled.SPILLS in os.environ:
+        Path(os.environ.pop(spilled.SPILLS)).unlink(missing_ok=True)
 
 
 @pytest.fixture(params=DIALECTS)
