@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
-from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -15,15 +12,13 @@ from app.complaint.errors import Forbidden
 from app.dashboard.reader import TongueDep
 from app.dashboard.signing_in import HOME, Next, own_path, sign_in_form
 from app.dependencies import SESSION_COOKIE, House, HouseDep, Now, address_of, is_secure, set_session_cookie
-from app.people.code_flow import Question, new_question, sign_in_by_code, way_to_issuer
+from app.people.code_flow import new_question, open_question, seal_question, sign_in_by_code, way_to_issuer
 from app.people.errors import IssuerUnreachable, NotSignedIn
-from app.vault import CannotOpen
 
 router = APIRouter(include_in_schema=False)
 
 QUESTION_COOKIE = "tanggap_question"
 _PATH = "/sign-in"
-_PURPOSE = "sign-in question"
 
 Text = Annotated[str, Query(max_length=4000)]
 
@@ -39,7 +34,7 @@ async def go(request: Request, house: HouseDep, now: Now, tongue: TongueDep, tar
         response = RedirectResponse(await way_to_issuer(house.oidc, question, now=now), 303)
     except IssuerUnreachable:
         return sign_in_form(request, tongue, target, problem="elsewhere_down", status=503)
-    sealed = _sealed(house, question)
+    sealed = seal_question(house.vault, question)
     # Lax: the browser comes back from another site.
     response.set_cookie(
         QUESTION_COOKIE, sealed, max_age=600, httponly=True, samesite="lax", secure=is_secure(request), path=_PATH
@@ -63,7 +58,7 @@ async def come_back(
     scope: Text = "",
 ) -> Response:
     """A session for whoever the issuer vouches for; else the form, which says why not."""
-    question = _opened(house, request.cookies.get(QUESTION_COOKIE, ""))
+    question = open_question(house.vault, request.cookies.get(QUESTION_COOKIE, ""))
     is_answer = question is not None and hmac.compare_digest(question.state.encode(), state.encode(errors="replace"))
     if house.oidc is None or question is None or not is_answer or not code:
         return _without_question(sign_in_form(request, tongue, HOME, problem="elsewhere_refused", status=403))
@@ -87,23 +82,3 @@ def _public_url(request: Request, house: House) -> str:
 def _without_question(response: Response) -> Response:
     response.delete_cookie(QUESTION_COOKIE, path=_PATH)
     return response
-
-
-def _sealed(house: House, question: Question) -> str:
-    told = {
-        "state": question.state,
-        "nonce": question.nonce,
-        "verifier": question.verifier,
-        "redirect_uri": question.redirect_uri,
-        "target": question.target,
-        "asked_at": question.asked_at.isoformat(),
-    }
-    return base64.urlsafe_b64encode(house.vault.seal_json(told, _PURPOSE)).decode()
-
-
-def _opened(house: House, cookie: str) -> Question | None:
-    try:
-        told = cast("dict[str, Any]", house.vault.open_json(base64.urlsafe_b64decode(cookie), _PURPOSE))
-    except (CannotOpen, binascii.Error, ValueError):
-        return None
-    return Question(**{**told, "asked_at": datetime.fromisoformat(told["asked_at"])})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 from urllib.parse import quote_plus, urlencode
 
 import httpx
@@ -19,9 +20,11 @@ from app.people.errors import IssuerUnreachable, NotSignedIn
 from app.people.oidc import Oidc, check_token
 from app.people.sessions import NewSession, open_session
 from app.people.vouching import admit
+from app.vault import CannotOpen, Vault
 
 PATIENCE = timedelta(minutes=10)
 """How long somebody may take at the issuer."""
+_PURPOSE = "sign-in question"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,21 @@ def new_question(redirect_uri: str, target: str, *, now: datetime) -> Question:
     """A question that nobody can guess; `target` is where they want to go afterwards."""
     state, nonce = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     return Question(state, nonce, secrets.token_urlsafe(48), redirect_uri, target, now)
+
+
+def seal_question(vault: Vault, question: Question) -> str:
+    """The question as its browser keeps it: a text that nobody reads or changes."""
+    told = {**asdict(question), "asked_at": question.asked_at.isoformat()}
+    return base64.urlsafe_b64encode(vault.seal_json(told, _PURPOSE)).decode()
+
+
+def open_question(vault: Vault, sealed: str) -> Question | None:
+    """The question that was sealed; None for any other text."""
+    try:
+        told = cast("dict[str, Any]", vault.open_json(base64.urlsafe_b64decode(sealed), _PURPOSE))
+    except (CannotOpen, ValueError):
+        return None
+    return Question(**{**told, "asked_at": datetime.fromisoformat(told["asked_at"])})
 
 
 async def way_to_issuer(oidc: Oidc, question: Question, *, now: datetime) -> str:
