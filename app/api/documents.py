@@ -52,6 +52,8 @@ _EVERYWHERE = {
     500: "Something went wrong; the log knows more.",
     503: "The database cannot be reached just now.",
 }
+_CHANGES = {409: "The state of the thing forbids it."}
+_WITH_VERSION = {412: "The version in If-Match is not the current one."}
 _WITH_BODY = {413: "The body is too large.", 415: "The body is not of the media type asked for."}
 
 
@@ -88,13 +90,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         for path, operations in document["paths"].items():
-            for operation in operations.values():
-                _add_refusals(path, operation)
+            for method, operation in operations.items():
+                _add_refusals(path, method, operation)
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _add_refusals(path: str, operation: dict[str, Any]) -> None:
+def _add_refusals(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     responses.pop("422", None)
     refusals = dict(_EVERYWHERE)
@@ -104,6 +106,10 @@ def _add_refusals(path: str, operation: dict[str, Any]) -> None:
         refusals[404] = "Absent, or outside the caller's units."
     if "requestBody" in operation:
         refusals |= _WITH_BODY
+    if "security" in operation and method != "get":
+        refusals |= _CHANGES
+    if any(parameter["name"].lower() == "if-match" for parameter in operation.get("parameters", ())):
+        refusals |= _WITH_VERSION
     for status, description in refusals.items():
         responses.setdefault(str(status), {"description": description})
     for status, response in responses.items():

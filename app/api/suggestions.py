@@ -80,7 +80,7 @@ class DecisionRequest(Sent):
     note: Annotated[str | None, Field(max_length=suggestions.LONGEST_NOTE)] = None
 
 
-@router.get("")
+@router.get("", responses={404: {"description": "The complaint is absent, or outside the caller's units."}})
 async def list_suggestions(
     request: Request,
     response: Response,
