@@ -121,6 +121,14 @@ def _host(text: str) -> str:
     return name
 
 
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise PydanticCustomError("network", "must list addresses or networks such as 10.0.0.0/8") from error
+    return text
+
+
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
@@ -145,6 +153,8 @@ Key = Annotated[SecretStr, AfterValidator(_not_blank)]
 Keys = Annotated[tuple[Key, ...], NoDecode, BeforeValidator(_split)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
 Host = Annotated[str, AfterValidator(_host)]
+Network = Annotated[str, AfterValidator(_network)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
 Hosts = Annotated[tuple[Host, ...], NoDecode, BeforeValidator(_split)]
 RolePair = Annotated[tuple[str, str], BeforeValidator(_role_pair)]
 RoleMap = Annotated[tuple[RolePair, ...], NoDecode, BeforeValidator(_split)]
@@ -195,6 +205,7 @@ class Settings(BaseSettings):
     retention_words_days: Days = 0
     retention_evidence_days: Days = 0
     allowed_hosts: Hosts = ()
+    trusted_proxies: Networks = ("127.0.0.1",)
     allowed_source_hosts: Hosts = ()
     allowed_webhook_hosts: Hosts = ()
     metrics_public: bool = False

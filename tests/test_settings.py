@@ -66,6 +66,8 @@ def test_the_defaults_are_those_of_the_manual(environment: pytest.MonkeyPatch) -
         ("OIDC_ISSUER", "login.example"),
         ("OIDC_ROLE_MAP", "kepala-dinas=king"),
         ("OIDC_ROLE_MAP", "kepala-dinas"),
+        ("TRUSTED_PROXIES", "proxy.internal"),
+        ("TRUSTED_PROXIES", "*"),
         ("SMTP_URL", "mail.example:25"),
         ("SMTP_URL", "smtp://mail.example:port"),
         ("RATE_LIMIT", "often"),

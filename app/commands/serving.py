@@ -58,6 +58,7 @@ def make_server(settings: Settings, *, host: str, port: int) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         proxy_headers=True,
+        forwarded_allow_ips=list(settings.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=10,
     )
