@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from app.api.auth import AdminDep
+from app.api.auth import WholeAdminDep
 from app.api.bodies import RowId
 from app.api.instants import Instant
 from app.api.paging import CursorsDep, CursorText, Limit, next_link
@@ -82,7 +82,7 @@ class ImportPage(BaseModel):
     as_of: Instant
 
 
-async def _upload(request: Request, caller: AdminDep) -> imports.NewImport:
+async def _upload(request: Request, caller: WholeAdminDep) -> imports.NewImport:
     """The file and what is to be done with it, read whole before any connection that writes is taken.
 
     Raises: HTTPException for another media type; Malformed.
@@ -110,7 +110,7 @@ async def start_import(
     upload: Annotated[imports.NewImport, Depends(_upload)],
     response: Response,
     connection: Writing,
-    caller: AdminDep,
+    caller: WholeAdminDep,
     house: HouseDep,
     now: Now,
 ) -> ImportAnswer:
@@ -127,7 +127,7 @@ async def list_imports(
     request: Request,
     response: Response,
     connection: Reading,
-    caller: AdminDep,
+    caller: WholeAdminDep,
     now: Now,
     cursors: CursorsDep,
     limit: Limit = 50,
@@ -143,13 +143,15 @@ async def list_imports(
 
 
 @router.get("/{import_id}")
-async def one_import(connection: Reading, caller: AdminDep, import_id: RowId) -> ImportAnswer:
+async def one_import(connection: Reading, caller: WholeAdminDep, import_id: RowId) -> ImportAnswer:
     """How far an import is, and what became of its rows."""
     return ImportAnswer.of(await imports.view_import(connection, import_id))
 
 
 @router.get("/{import_id}/rejects", response_class=Response, responses=_AS_CSV)
-async def refused_rows(connection: Writing, caller: AdminDep, house: HouseDep, now: Now, import_id: RowId) -> Response:
+async def refused_rows(
+    connection: Writing, caller: WholeAdminDep, house: HouseDep, now: Now, import_id: RowId
+) -> Response:
     """The rows that the import refused, each with its reason, as a sheet to mend them by; reading it is on record."""
     await imports.view_import(connection, import_id)
     rows = await imports.refused_rows(connection, import_id, house.vault)

@@ -99,10 +99,6 @@ _HOOKS = """
 """
 _ADMIN = """
     POST /sources/{name}/push-secret
-    POST /imports
-    GET /imports
-    GET /imports/{import_id}
-    GET /imports/{import_id}/rejects
     GET /admin/tokens
     POST /admin/tokens
     DELETE /admin/tokens/{token_id}
@@ -129,6 +125,10 @@ _ADMIN = """
     POST /admin/policies/{name}/validate
 """
 _WHOLE = """
+    POST /imports
+    GET /imports
+    GET /imports/{import_id}
+    GET /imports/{import_id}/rejects
     GET /admin/audit
     POST /admin/categories
     PATCH /admin/categories/{code}
