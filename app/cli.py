@@ -7,7 +7,7 @@ import sys
 import typer
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from app.commands import alerts, connectors, demo, doctor, explain, intake, people, rules, serving, sla, sources
+from app.commands import alerts, audit, connectors, demo, doctor, explain, intake, people, rules, serving, sla, sources
 from app.commands.frame import BUSY, FAILED, say
 from app.complaint.errors import DomainError, SourceBusy
 from app.settings import SettingsError
@@ -26,6 +26,7 @@ cli.add_typer(people.token, name="token")
 cli.add_typer(people.officer, name="officer")
 cli.add_typer(sla.sla, name="sla")
 cli.add_typer(alerts.alerts, name="alerts")
+cli.add_typer(audit.audit, name="audit")
 cli.add_typer(rules.calendar, name="calendar")
 cli.add_typer(rules.policy, name="policy")
 sources.source.command("replay")(intake.replay_rejects)

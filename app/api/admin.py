@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from app.api.auth import AdminDep, WholeAdminDep
 from app.api.bodies import RowId, Sent
-from app.api.instants import Instant
+from app.api.instants import Instant, parse_from, parse_to
 from app.api.paging import CursorsDep, CursorText, Limit, last_id, next_link
 from app.complaint.roles import Role
-from app.dependencies import Now, Reading, Writing
+from app.dependencies import HouseDep, Now, Reading, Writing
 from app.people import audit
 from app.people.callers import demand_cover, find_units
 from app.people.token_scopes import SCOPES, demand_no_more
@@ -25,6 +26,7 @@ UnitCodes = Annotated[
     list[str], Field(default_factory=list, max_length=100, description="None: the whole tree and what is unrouted.")
 ]
 
+Word = Annotated[str | None, Field(min_length=1, max_length=200)]
 ScopeName = Annotated[str, Field(json_schema_extra={"enum": list(SCOPES)})]
 Scopes = Annotated[
     list[ScopeName],
@@ -89,6 +91,23 @@ class AuditItem(BaseModel):
     hash: str
 
 
+class TrailQuery(BaseModel):
+    """Conditions on the trail, of which all hold."""
+
+    actor: Word = None
+    action: Word = None
+    subject: Word = None
+    from_: Annotated[str | None, Field(alias="from", description="RFC 3339, or a local day, itself included.")] = None
+    to: Annotated[str | None, Field(description="RFC 3339, itself excluded, or a local day, itself included.")] = None
+    limit: Annotated[int, Field(ge=1, le=200, description="Items on a page.")] = 50
+    cursor: Annotated[str | None, Field(max_length=2000, description="`next_cursor` of the page before.")] = None
+
+    def filters(self, zone: ZoneInfo) -> audit.TrailFilters:
+        """The conditions as the trail knows them."""
+        since, until = parse_from(self.from_, "from", zone), parse_to(self.to, "to", zone)
+        return audit.TrailFilters(actor=self.actor, action=self.action, subject=self.subject, since=since, until=until)
+
+
 class AuditPage(BaseModel):
     """The trail, newest first."""
 
@@ -139,14 +158,17 @@ async def trail(
     response: Response,
     connection: Reading,
     _caller: WholeAdminDep,
+    house: HouseDep,
     now: Now,
     cursors: CursorsDep,
-    limit: Limit = 50,
-    cursor: CursorText = None,
+    query: Annotated[TrailQuery, Query()],
 ) -> AuditPage:
     """Who did and who saw what; it tells of every unit, so it is for administrators of the whole tree."""
-    found = await audit.entries(connection, before=last_id(cursors, "audit", cursor), limit=limit + 1)
-    next_cursor = cursors.encode("audit", [found[limit - 1].id]) if len(found) > limit else None
+    filters, limit = query.filters(house.settings.zone), query.limit
+    kind = f"audit {filters}"
+    before = last_id(cursors, kind, query.cursor)
+    found = await audit.entries(connection, before=before, limit=limit + 1, filters=filters)
+    next_cursor = cursors.encode(kind, [found[limit - 1].id]) if len(found) > limit else None
     response.headers.update(next_link(request, next_cursor))
     items = [AuditItem.model_validate(each, from_attributes=True) for each in found[:limit]]
     return AuditPage(items=items, next_cursor=next_cursor, as_of=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -20,16 +21,17 @@ from app.api.complaint_answers import (
 )
 from app.api.complaint_moves import MoveBody, move_request
 from app.api.complaint_query import ComplaintQuery
+from app.api.disclosure import note_reading, note_words
 from app.api.freshness import sources_block
 from app.api.paging import Cursors, CursorsDep, CursorText, Limit, next_link
 from app.api.sheets import WantsCsv
 from app.dependencies import CallerDep, HouseDep, Now, Reading, Writing
 from app.intake.store import RAW
-from app.people.audit import record
+from app.people.audit import Details
 from app.people.callers import Caller
 from app.workqueue.actions import move
 from app.workqueue.asker import Asker
-from app.workqueue.detail import locate, read_clocks, read_history, read_one, read_source_records
+from app.workqueue.detail import locate, may_know_who, read_clocks, read_history, read_one, read_source_records
 from app.workqueue.listing import Part, Position, read_page
 from app.workqueue.selection import select_for
 
@@ -68,6 +70,8 @@ async def list_complaints(
     next_cursor = cursors.encode(kind, [last.part, last.at.isoformat(), last.id]) if last else None
     link = next_link(request, next_cursor)
     if wants_csv:
+        details: Details = {"rows": len(page.items), "filters": _without_words(request)}
+        await note_reading(house, connection, caller, "complaint.export", "complaints", details=details, now=now)
         table = complaints_sheet(page.items)
         table.headers.update(link)
         return table
@@ -83,7 +87,9 @@ async def one_complaint(ref: Ref, connection: Reading, caller: CallerDep, house:
     found = await locate(connection, ref, asker.scope)
     rules = await house.rulebooks.current(connection)
     card = await read_one(connection, found, asker, rules, now=now)
-    return complaint_answer(card, await sources_block(connection, now=now), now=now)
+    fresh = await sources_block(connection, now=now)
+    await note_words(house, connection, caller, found, card["words"], now=now)
+    return complaint_answer(card, fresh, now=now)
 
 
 @router.get("/{ref}/history", response_model=HistoryAnswer)
@@ -92,6 +98,7 @@ async def history(
     ref: Ref,
     connection: Reading,
     caller: CallerDep,
+    house: HouseDep,
     now: Now,
     cursors: CursorsDep,
     limit: Limit = 50,
@@ -106,6 +113,7 @@ async def history(
     page = await read_history(connection, found, asker, after=after, limit=limit)
     next_cursor = cursors.encode(kind, [page.last[0].isoformat(), page.last[1]]) if page.last else None
     fresh = await sources_block(connection, now=now)
+    await note_words(house, connection, caller, found, page.words, now=now)
     answer = HistoryAnswer(items=page.items, next_cursor=next_cursor, as_of=now, sources=fresh)
     return json_answer(answer, next_link(request, next_cursor))
 
@@ -122,14 +130,17 @@ async def clocks(ref: Ref, connection: Reading, caller: CallerDep, house: HouseD
 
 @router.get("/{ref}/source-records", response_model=SourceRecordsAnswer)
 async def source_records(ref: Ref, connection: Writing, caller: CallerDep, house: HouseDep, now: Now) -> Response:
-    """What each source says. Supervisors and admins see the records as received, and that they did is on record."""
+    """What each source says. Supervisors and admins see the records as received, and that they did is on record.
+
+    Raw records tell who complained, so those of a private complaint are for administrators of the whole tree.
+    """
     asker = asker_of(caller)
     found = await locate(connection, ref, asker.scope)
-    opens = (lambda sealed: house.vault.open_json(sealed, RAW)) if asker.leads else None
+    opens = None
+    if await may_know_who(connection, found, asker):
+        opens = partial(house.vault.open_json, purpose=RAW)
+        await note_reading(house, connection, caller, "source_record.read", f"complaint:{found}", now=now)
     items = await read_source_records(connection, found, opens)
-    if opens is not None:
-        subject = f"complaint:{found}"
-        await record(connection, actor=caller.name, action="source_record.read", subject=subject, now=now)
     fresh = await sources_block(connection, now=now)
     return json_answer(SourceRecordsAnswer(items=items, next_cursor=None, as_of=now, sources=fresh))
 
@@ -150,12 +161,19 @@ async def take_move(
     rules = await house.rulebooks.current(connection)
     await move(connection, found, move_request(body), asker, rules, seen=seen_versions(if_match), now=now)
     card = await read_one(connection, found, asker, rules, now=now)
+    await note_words(house, connection, caller, found, card["words"], now=now)
     return complaint_answer(card, await sources_block(connection, now=now), now=now)
 
 
 def asker_of(caller: Caller) -> Asker:
     """What the queue needs to know of a caller."""
     return Asker(caller.scope, caller.role, caller.officer_id)
+
+
+def _without_words(request: Request) -> list[str]:
+    """The conditions of a list; what somebody looks for in the text may be a name or a number."""
+    shown = ((name, value) for name, value in request.query_params.items() if name not in ("q", "cursor"))
+    return sorted(f"{name}={value}" for name, value in shown)
 
 
 def _position(cursors: Cursors, kind: str, cursor: str | None) -> Position | None:

@@ -157,7 +157,29 @@ async def test_the_trail_tells_newest_first_and_its_chain_holds(door: Door) -> N
         ("tests", "token.create", "token 1"),
     ]
     async with reading(door.house.engine) as connection:
-        assert await audit.first_broken(connection) is None
+        assert (await audit.examine(connection)).broken_id is None
+
+
+async def test_the_trail_is_narrowed_and_paged(door: Door) -> None:
+    headers = await door.token()
+    for name in ("siti", "budi", "sari"):
+        await door.officer(name)
+    await door.client.delete(f"{TOKENS}/1", headers=headers)
+    headers = await door.token()
+
+    async def subjects(**query: Any) -> list[str]:
+        answer = await door.client.get("/api/v1/admin/audit", params=query, headers=headers)
+        return [item["subject"] for item in answer.json()["items"]]
+
+    assert await subjects(action="officer.create") == ["officer sari", "officer budi", "officer siti"]
+    assert await subjects(subject="officer budi", actor="tests") == ["officer budi"]
+    assert await subjects(action="officer.create", to="2026-06-01") == []
+    assert len(await subjects(action="officer.create", **{"from": "2026-06-02", "to": "2026-06-02"})) == 3
+    first = (await door.client.get("/api/v1/admin/audit?action=officer.create&limit=2", headers=headers)).json()
+    assert await subjects(action="officer.create", cursor=first["next_cursor"]) == ["officer siti"]
+    for field, value in (("from", "kemarin"), ("to", "2026-02-30"), ("actor", ""), ("cursor", first["next_cursor"])):
+        answer = await door.client.get("/api/v1/admin/audit", params={field: value}, headers=headers)
+        assert [error["field"] for error in assert_problem(answer, 422, "invalid_input")["errors"]] == [field]
 
 
 def _bearer(token: str) -> dict[str, str]:
