@@ -153,7 +153,7 @@ def _open_house(settings: Settings, clock: Callable[[], datetime]) -> House:
         engine=engine,
         replica=make_engine(settings.replica_url) if settings.replica_url else engine,
         rulebooks=Rulebooks(),
-        vault=Vault(settings.data_key_bytes()),
+        vault=Vault(settings.data_key_bytes(), settings.former_data_keys()),
         clock=clock,
         rates=Rates(settings.rate_limit),
         schema_head=head(),
