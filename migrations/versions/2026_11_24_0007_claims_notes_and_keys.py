@@ -41,11 +41,13 @@ def downgrade() -> None:
 
 
 def _allow_kinds(kinds: tuple[str, ...]) -> None:
-    """What is there meets the check already, so on PostgreSQL nobody waits while every entry is looked at."""
+    """On PostgreSQL what is there is looked at in a step of its own, during which everybody goes on writing."""
     name, values = op.f("ck_complaint_event_kind"), ", ".join(f"'{kind}'" for kind in kinds)
     with op.batch_alter_table("complaint_event") as batch:
         batch.drop_constraint(name, type_="check")
         batch.create_check_constraint(name, sa.text(f"kind IN ({values})"), postgresql_not_valid=True)
+    if op.get_context().dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE complaint_event VALIDATE CONSTRAINT {name}")
 
 
 def _create_kept_answer() -> None:

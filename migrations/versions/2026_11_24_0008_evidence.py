@@ -51,8 +51,8 @@ def _create_evidence() -> None:
         sa.Column("perceptual_hash", sa.String(length=16), nullable=False),
         sa.Column("taken_at", INSTANT, nullable=True),
         sa.Column("has_exif_time", sa.Boolean(), nullable=False),
-        sa.Column("lat", sa.Float(), nullable=True),
-        sa.Column("lng", sa.Float(), nullable=True),
+        sa.Column("lat", sa.Double(), nullable=True),
+        sa.Column("lng", sa.Double(), nullable=True),
         sa.Column("has_exif_place", sa.Boolean(), nullable=False),
         sa.Column("distance_m", sa.Integer(), nullable=True),
         sa.Column("flags", JSON, nullable=False),
@@ -105,11 +105,13 @@ def _create_evidence_match() -> None:
 
 
 def _allow_kinds(kinds: tuple[str, ...]) -> None:
-    """What is there meets the check already, so on PostgreSQL nobody waits while every entry is looked at."""
+    """On PostgreSQL what is there is looked at in a step of its own, during which everybody goes on writing."""
     name, values = op.f("ck_complaint_event_kind"), ", ".join(f"'{kind}'" for kind in kinds)
     with op.batch_alter_table("complaint_event") as batch:
         batch.drop_constraint(name, type_="check")
         batch.create_check_constraint(name, sa.text(f"kind IN ({values})"), postgresql_not_valid=True)
+    if op.get_context().dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE complaint_event VALIDATE CONSTRAINT {name}")
 
 
 def _one_of(name: str, values: tuple[str, ...]) -> sa.Enum:
