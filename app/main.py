@@ -17,6 +17,7 @@ from app.api import (
     categories,
     complaints,
     documents,
+    identities,
     imports,
     intake,
     me,
@@ -61,6 +62,7 @@ API = "/api/v1"
 API_ROUTERS: tuple[APIRouter, ...] = (
     moves.router,
     complaints.router,
+    identities.router,
     walk_ins.router,
     views.router,
     accounts.router,

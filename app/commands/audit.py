@@ -66,7 +66,7 @@ async def _export(from_on: date | None, to_on: date | None, output: Path | None)
     async with open_plant() as plant:
         since, until = _begin(from_on, plant.settings.zone, days=0), _begin(to_on, plant.settings.zone, days=1)
         with written_to(output) as lines:
-            await _note(plant, {"from": from_on and str(from_on), "to": to_on and str(to_on)})
+            await _note(plant, {"from": str(from_on or ""), "to": str(to_on or "")})
             async with snapshot(plant.engine) as connection:
                 async for each in trail.export(connection, since=since, until=until):
                     lines.write(orjson.dumps(each) + b"\n")

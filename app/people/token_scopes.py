@@ -7,7 +7,10 @@ from collections.abc import Collection, Sequence
 from app.complaint.errors import Forbidden, InvalidInput
 from app.people.callers import Caller
 
-AREAS = ("complaints", "evidence", "units", "sla", "alerts", "sources", "imports", "rules", "admin", "people", "system")
+AREAS = (
+    "complaints", "evidence", "identities", "units", "sla", "alerts", "sources", "imports", "rules", "admin", "people",
+    "system",
+)  # fmt: skip
 """The tags of the routes; a route without one is reached by `read` or `write` alone."""
 _VERBS = ("read", "write")
 SCOPES = (*_VERBS, *(f"{area}:{verb}" for area in AREAS for verb in _VERBS))

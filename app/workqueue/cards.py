@@ -95,8 +95,7 @@ def card(
     is_list: bool,
 ) -> ComplaintCard:
     """One complaint as `who` may see it: a list masks what identifies people and has no private words at all."""
-    words = words_for(row, who, is_list=is_list)
-    is_hidden, is_masked = words is Words.HIDDEN, is_list or not who.works
+    words, is_masked = words_for(row, who, is_list=is_list), is_list or not who.works
     return ComplaintCard(
         id=row.id,
         ticket_code=row.ticket_code,
@@ -108,9 +107,9 @@ def card(
         category=row.category,
         unit=unit_name(row.unit_code, row.unit_name),
         assignee=row.username,
-        subject=shown(row.subject, is_hidden=is_hidden, is_masked=is_masked),
-        text=shown(row.text, is_hidden=is_hidden, is_masked=is_masked),
-        location=_location(row, shown(row.address, is_hidden=is_hidden, is_masked=is_masked)),
+        subject=shown(row.subject, is_hidden=words is Words.HIDDEN, is_masked=is_masked),
+        text=shown(row.text, is_hidden=words is Words.HIDDEN, is_masked=is_masked),
+        location=_location(row, shown(row.address, is_hidden=words is Words.HIDDEN, is_masked=is_masked)),
         is_private=row.is_private,
         is_anonymous=row.is_anonymous,
         is_restricted=row.is_restricted,
@@ -122,7 +121,7 @@ def card(
         next_due=_next_due(row, clocks),
         clocks=clocks,
         sources=sources,
-        related=[] if is_hidden else related,
+        related=[] if words is Words.HIDDEN else related,
         hops=row.hops,
         rework_count=row.rework_count,
     )
