@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from app.db.metadata import metadata
-from app.db.session import async_url, make_engine, reading, snapshot, writing
+from app.db.session import async_url, make_engine, only_asking, reading, snapshot, writing
 from tests.complaint.story import at
 
 COUNTER, WORKER = metadata.tables["counter"], metadata.tables["worker"]
@@ -153,3 +153,33 @@ async def test_a_value_outside_its_closed_set_is_refused(engine):
         async with writing(engine) as connection:
             row = {"connector": "", "word": "x", "status": "entah"}
             await connection.execute(insert(metadata.tables["status_word"]).values(row))
+
+
+async def test_a_connection_that_the_server_closed_is_replaced_before_anybody_gets_it(database_url, dialect):
+    if dialect != "postgresql":
+        pytest.skip("SQLite has no server that could close a connection")
+    ours, theirs = make_engine(database_url, pool_size=2), make_engine(database_url, pool_size=1)
+    async with reading(ours) as one, reading(ours) as other:
+        held = [await each.scalar(text("SELECT pg_backend_pid()")) for each in (one, other)]
+    async with reading(theirs) as connection:
+        for pid in held:
+            await connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    async with reading(ours) as one, reading(only_asking(ours)) as other:
+        assert await count(one) == await count(other) == 0
+    await ours.dispose()
+    await theirs.dispose()
+
+
+async def test_who_only_asks_sees_what_is_committed_and_cannot_write(engine, dialect):
+    asking = only_asking(engine)
+    async with reading(asking) as connection:
+        before = await count(connection)
+    async with writing(engine) as connection:
+        await connection.execute(insert(COUNTER).values(name="a", value=1))
+    async with reading(asking) as connection:
+        assert await count(connection) == before + 1
+        if dialect == "postgresql":
+            with pytest.raises(ValueError, match="only asks"):
+                await connection.execute(insert(COUNTER).values(name="b", value=1))
+    async with reading(engine) as connection:
+        assert await count(connection) == before + 1
