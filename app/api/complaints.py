@@ -25,7 +25,7 @@ from app.api.disclosure import note_reading, note_words
 from app.api.freshness import sources_block
 from app.api.paging import Cursors, CursorsDep, CursorText, Limit, next_link
 from app.api.sheets import WantsCsv
-from app.dependencies import CallerDep, HouseDep, Now, Reading, Writing
+from app.dependencies import Asking, CallerDep, HouseDep, Now, Writing
 from app.intake.store import RAW
 from app.people.audit import Details
 from app.people.callers import Caller
@@ -50,7 +50,7 @@ _CONFLICTS: dict[int | str, dict[str, Any]] = {
 @router.get("", response_model=ComplaintPage, responses=_AS_CSV)
 async def list_complaints(
     request: Request,
-    connection: Reading,
+    connection: Asking,
     caller: CallerDep,
     house: HouseDep,
     now: Now,
@@ -81,7 +81,7 @@ async def list_complaints(
 
 
 @router.get("/{ref}", response_model=ComplaintAnswer)
-async def one_complaint(ref: Ref, connection: Reading, caller: CallerDep, house: HouseDep, now: Now) -> Response:
+async def one_complaint(ref: Ref, connection: Asking, caller: CallerDep, house: HouseDep, now: Now) -> Response:
     """One complaint; its `ETag` is its version."""
     asker = asker_of(caller)
     found = await locate(connection, ref, asker.scope)
@@ -96,7 +96,7 @@ async def one_complaint(ref: Ref, connection: Reading, caller: CallerDep, house:
 async def history(
     request: Request,
     ref: Ref,
-    connection: Reading,
+    connection: Asking,
     caller: CallerDep,
     house: HouseDep,
     now: Now,
@@ -119,7 +119,7 @@ async def history(
 
 
 @router.get("/{ref}/clocks", response_model=ClocksAnswer)
-async def clocks(ref: Ref, connection: Reading, caller: CallerDep, house: HouseDep, now: Now) -> Response:
+async def clocks(ref: Ref, connection: Asking, caller: CallerDep, house: HouseDep, now: Now) -> Response:
     """Every cycle of every clock, read now, and whose time the citizen's wait was."""
     asker = asker_of(caller)
     found = await locate(connection, ref, asker.scope)
