@@ -1,4 +1,4 @@
-"""Search and views: the words of complaints in a full-text index, saved views, what rare filters are read by.
+"""Search and views: the words of complaints in a full-text index, and saved views.
 
 Revises: 0010. Expands only. The index of words is kept by the database itself: on PostgreSQL a table that triggers fill
 (`tsvector` under GIN, no extension), on SQLite an FTS5 table over the columns of `complaint`. It is no table of the
