@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.complaint.events import CaseEvent, EventKind, Timing
 from app.complaint.lifecycle import Status
+from app.complaint.privacy import mask, scrub
 from app.complaint.words import fold_word
 from app.intake.routing import Directory, route
+from connectors.contract import Complainant, IncomingComplaint, Precedence, SourceEvent
 from connectors.contract import EventKind as SourceEventKind
-from connectors.contract import IncomingComplaint, Precedence, SourceEvent
 
 # A source's clock may run a little ahead of ours; beyond this a "dated" entry is no date.
 _CLOCK_SKEW = timedelta(minutes=5)
@@ -40,6 +41,7 @@ class HeldRecord:
     source_status: str | None
     unit_label: str | None
     changed_at: datetime
+    forgotten_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class HeldComplaint:
     is_anonymous: bool
     is_confidential: bool
     unit_id: int | None
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,26 @@ def judge(
     if complaint is None:
         return Judgement(Verdict.CREATE, events, values)
     return Judgement(Verdict.LINK if record is None else Verdict.UPDATE, events, values)
+
+
+def forgotten(
+    incoming: IncomingComplaint, record: HeldRecord | None, complaint: HeldComplaint | None
+) -> IncomingComplaint:
+    """The record without what was erased: of an erased complaint nothing raw and nobody, of a record whose identity is
+    gone no identity again. Its hash stays, so that the same form of it is known the next time."""
+    if complaint is not None and complaint.erased_at is not None:
+        return replace(incoming, complainant=None, raw={}, events=tuple(map(_masked, incoming.events)), quoted_codes=())
+    if record is not None and record.forgotten_at is not None:
+        person = incoming.complainant or Complainant()
+        told = (person.name, person.phone, person.email, person.national_id)
+        raw = scrub(dict(incoming.raw), [each for each in told if each])
+        assert isinstance(raw, dict)
+        return replace(incoming, complainant=None, raw=raw)
+    return incoming
+
+
+def _masked(event: SourceEvent) -> SourceEvent:
+    return replace(event, label=mask(event.label)) if event.kind is SourceEventKind.REPLY else event
 
 
 def whole_second(at: datetime) -> datetime:
@@ -312,7 +335,7 @@ def _values(incoming: IncomingComplaint, view: SourceView, complaint: HeldCompla
     }
     if incoming.due_at is not None or complaint is None:
         values["source_due_at"] = whole_second(incoming.due_at) if incoming.due_at else None
-    if complaint is None or view.precedence.content >= complaint.content_rank:
+    if complaint is None or (complaint.erased_at is None and view.precedence.content >= complaint.content_rank):
         values.update(_content(incoming, view))
     if complaint is None or view.precedence.handling >= complaint.handling_rank:
         values.update(_handling(incoming, view))

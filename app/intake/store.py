@@ -20,7 +20,7 @@ from app.db.states import NoticeKind
 from app.db.tables.complaints import Complaint, Identity
 from app.db.tables.doubles import QuotedCode
 from app.db.tables.sources import SourceRecord
-from app.intake.merging import HeldComplaint, HeldRecord, Judgement, SourceView, Verdict, judge
+from app.intake.merging import HeldComplaint, HeldRecord, Judgement, SourceView, Verdict, forgotten, judge
 from app.intake.tally import Tally
 from app.vault import Vault
 from connectors.contract import EventKind, IncomingComplaint
@@ -111,9 +111,11 @@ async def _store_round(connection: AsyncConnection, incoming: Sequence[IncomingC
     complaints = await _held_complaints(connection, [owner for owner in owners if owner is not None])
     new_ids = iter(await reserve_ids(connection, _complaint, owners.count(None)))
     for each, owner in zip(fresh, owners, strict=True):
-        judgement = judge(each, view, records.get(each.external_id), complaints.get(owner) if owner else None)
+        record, held = records.get(each.external_id), complaints.get(owner) if owner else None
+        known = forgotten(each, record, held)
+        judgement = judge(known, view, record, held)
         complaint_id = owner if owner is not None else next(new_ids)
-        _take(written, each, judgement, complaint_id, records.get(each.external_id), storing)
+        _take(written, known, judgement, complaint_id, record, storing)
     await advance(connection, written.changes, storing.rules, now=view.looked_at)
     await _write_records(connection, written)
     if later:
@@ -167,7 +169,7 @@ def _take(
     written.changes.append(Change(complaint_id=complaint_id, events=judgement.events, values=values, is_new=is_new))
     row = {
         "content_hash": incoming.content_hash,
-        "sealed_raw": storing.vault.seal_json(dict(incoming.raw), RAW),
+        "sealed_raw": storing.vault.seal_json(dict(incoming.raw), RAW) if incoming.raw else b"",
         "source_status": incoming.source_status,
         "unit_label": incoming.unit_label,
         "changed_at": view.looked_at,
@@ -229,6 +231,7 @@ async def _held_records(
         SourceRecord.source_status,
         SourceRecord.unit_label,
         SourceRecord.changed_at,
+        SourceRecord.forgotten_at,
     ).where(SourceRecord.source_id == source_id)
     found: dict[str, HeldRecord] = {}
     for chunk in _chunks(external_ids):
@@ -256,6 +259,7 @@ async def _held_complaints(connection: AsyncConnection, ids: Sequence[int]) -> d
         Complaint.is_anonymous,
         Complaint.is_confidential,
         Complaint.unit_id,
+        Complaint.erased_at,
     )
     found: dict[int, HeldComplaint] = {}
     for chunk in _chunks(ids):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from sqlalchemy import text
 
 from app.db.session import reading
 from app.intake.store import IDENTITY
@@ -242,9 +243,8 @@ async def test_an_identity_goes_only_to_the_sealed_table(station):
     }
     async with reading(station.engine) as connection:
         names = await connection.run_sync(lambda sync: sync.dialect.get_table_names(sync))
-    for name in names:
-        if name not in {"alembic_version"}:
-            for row in await station.rows(name):
+        for name in names:
+            for row in await connection.execute(text(f"SELECT * FROM {name}")):
                 assert "Sekar" not in repr(tuple(row))
                 assert "081200001234" not in repr(tuple(row))
 
