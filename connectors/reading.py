@@ -6,6 +6,7 @@ import html
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, tzinfo
 
@@ -23,7 +24,9 @@ _LONG_NUMBER = re.compile(r"[:\[,]\s*-?\d{19}")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_BETWEEN_NUMBERS = re.compile(r"\s*[,;]\s*|\s+")
 _MISSING_LENGTH = 30
+_SHORT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,34 @@ def instant(value: object, *, zone: tzinfo) -> Instant | None:
     return dated(found, precision, zone=zone)
 
 
+def formatted_instant(value: object, formats: Iterable[str], *, zone: tzinfo) -> Instant | None:
+    """A time in the first of the `strptime` formats that fits, as exact as that format; None as for `instant`.
+
+    >>> from datetime import timezone
+    >>> formatted_instant("24/11/2026 08:15", ["%d/%m/%Y %H:%M"], zone=timezone.utc).at.isoformat()
+    '2026-11-24T08:15:00+00:00'
+    """
+    text = value.strip() if isinstance(value, str) and len(value) <= _SHORT else ""
+    for one in formats:
+        try:
+            found = datetime.strptime(text, one)  # noqa: DTZ007 - the zone follows, it is the source's
+        except ValueError:
+            continue
+        return dated(found, precision_of(one), zone=zone)
+    return None
+
+
+def precision_of(time_format: str) -> TimePrecision:
+    """How exactly a time written in a `strptime` format is stated.
+
+    >>> precision_of("%m/%d/%y %H:%M").value
+    'minute'
+    """
+    if "%S" in time_format:
+        return TimePrecision.SECOND
+    return TimePrecision.MINUTE if "%M" in time_format else TimePrecision.DAY
+
+
 def dated(found: datetime, precision: TimePrecision, *, zone: tzinfo) -> Instant | None:
     """The instant of a parsed time, None for a sentinel such as the years 1, 1970 and 9999."""
     if not 1970 < found.year < 2200:
@@ -192,6 +223,16 @@ def place(lat: object, lng: object, notices: list[str], *, bounds: Bounds) -> tu
         return found_lng, found_lat
     notices.append("coordinates outside the area were left out")
     return None, None
+
+
+def point(value: object, notices: list[str], *, bounds: Bounds) -> tuple[float | None, float | None]:
+    """As `place`, of both coordinates in one text.
+
+    >>> point("-6.2146, 106.8451", [], bounds=JAKARTA)
+    (-6.2146, 106.8451)
+    """
+    parts = _BETWEEN_NUMBERS.split(value.strip()) if isinstance(value, str) and len(value) <= _SHORT else []
+    return place(parts[0], parts[1], notices, bounds=bounds) if len(parts) == 2 else (None, None)
 
 
 def name_of(value: object) -> object:

@@ -16,12 +16,11 @@ from connectors.contract import (
     fold_word,
     hash_raw,
 )
-from connectors.spreadsheet.profile import CLOSED, Profile, precision_of
+from connectors.spreadsheet.profile import CLOSED, Profile
 
 _PRECISIONS = (TimePrecision.SECOND, TimePrecision.MINUTE, TimePrecision.DAY)
 _ROUNDED = 10**15
 _SECRET = frozenset({"whistleblowing"})
-_TIME_LIMIT = 100
 
 
 def to_complaint(raw: Raw, profile: Profile) -> IncomingComplaint | Reject:
@@ -76,14 +75,8 @@ class _Row:
 
 def _instant(value: object, profile: Profile) -> reading.Instant | None:
     """A time in one of the profile's formats, or as a workbook's own date cells are given (ISO 8601)."""
-    text = value.strip() if isinstance(value, str) and len(value) <= _TIME_LIMIT else ""
-    for one in profile.times:
-        try:
-            found = datetime.strptime(text, one)  # noqa: DTZ007 - the zone follows, it is the profile's
-        except ValueError:
-            continue
-        return reading.dated(found, precision_of(one), zone=profile.zone)
-    return reading.instant(text, zone=profile.zone)
+    found = reading.formatted_instant(value, profile.times, zone=profile.zone)
+    return found or reading.instant(value, zone=profile.zone)
 
 
 def _complaint(row: _Row, external_id: str, reported: reading.Instant) -> IncomingComplaint:

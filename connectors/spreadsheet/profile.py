@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors import reading
-from connectors.contract import InvalidOption, TimePrecision, fold_word
+from connectors.contract import InvalidOption, fold_word
 from connectors.options import check_zone
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -97,17 +97,6 @@ class Profile:
     def status_of(self, word: str | None) -> str | None:
         """The canonical status of a source's word, None for an unknown one."""
         return None if word is None else self.status_words.get(fold_word(word))
-
-
-def precision_of(time_format: str) -> TimePrecision:
-    """How exactly a time written in a `strptime` format is stated.
-
-    >>> precision_of("%m/%d/%y %H:%M").value
-    'minute'
-    """
-    if "%S" in time_format:
-        return TimePrecision.SECOND
-    return TimePrecision.MINUTE if "%M" in time_format else TimePrecision.DAY
 
 
 def profile_names() -> tuple[str, ...]:

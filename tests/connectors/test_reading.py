@@ -81,3 +81,35 @@ def test_words_for_nothing_are_nothing(text):
 def test_coordinates_are_read_as_texts_and_as_numbers():
     assert reading.place("-6.2", "106.8", [], bounds=reading.JAKARTA) == (-6.2, 106.8)
     assert reading.place(-6.2, 106.8, [], bounds=reading.JAKARTA) == (-6.2, 106.8)
+
+
+# cases 3, 6, 8
+@pytest.mark.parametrize(
+    ("text", "expected", "precision"),
+    [
+        (" 24/11/2026 08:15 ", datetime(2026, 11, 24, 1, 15, tzinfo=UTC), TimePrecision.MINUTE),
+        ("24/11/2026 08:15:09", datetime(2026, 11, 24, 1, 15, 9, tzinfo=UTC), TimePrecision.SECOND),
+        ("24/11/2026", datetime(2026, 11, 23, 17, 0, tzinfo=UTC), TimePrecision.DAY),
+    ],
+)
+def test_a_time_in_a_declared_format_is_local_and_as_exact_as_the_format(text, expected, precision):
+    found = reading.formatted_instant(text, ["%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y"], zone=WIB)
+    assert (found.at, found.precision) == (expected, precision)
+
+
+@pytest.mark.parametrize("text", ["11/24/2026 08:15", "01/01/1970 00:00", "2026-11-24T08:15", "", None, 7, "1" * 10**6])
+def test_a_time_in_no_declared_format_is_no_time(text):
+    assert reading.formatted_instant(text, ["%d/%m/%Y %H:%M"], zone=WIB) is None
+
+
+# case 50
+@pytest.mark.parametrize("text", ["-6.2,106.8", " -6.2 ; 106.8", "-6.2 106.8", "106.8, -6.2"])
+def test_both_coordinates_in_one_text_are_read(text):
+    assert reading.point(text, [], bounds=reading.JAKARTA) == (-6.2, 106.8)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-6.2", "-6,2;106,8", "-6.2,106.8,12", "a,b", "0,0", None, -6.2, [1, 2], "," * 10**6]
+)
+def test_a_text_that_is_no_two_coordinates_is_no_place(text):
+    assert reading.point(text, [], bounds=reading.JAKARTA) == (None, None)
