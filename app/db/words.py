@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, cast, column, false, literal, select, table
+from sqlalchemy import ColumnElement, cast, column, false, literal, select, table, text
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -68,6 +68,12 @@ def holds(connection: AsyncConnection, sought: Sought) -> ColumnElement[bool]:
         return Complaint.id.in_(select(_words.c.complaint_id).where(_words.c.words.bool_op("@@")(asked)))
     holds_them = _documents.c.complaint_words.bool_op("MATCH")(literal(_fts5(sought)))
     return Complaint.id.in_(select(_documents.c.rowid).where(holds_them))
+
+
+async def forget_words(connection: AsyncConnection) -> None:
+    """What was erased goes out of the index too: SQLite's keeps the words of a former text until it is merged."""
+    if not is_postgresql(connection):
+        await connection.execute(text("INSERT INTO complaint_words (complaint_words) VALUES ('optimize')"))
 
 
 def _tsquery(sought: Sought) -> str:

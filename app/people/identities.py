@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.tables.complaints import Complaint, Identity
 from app.db.tables.sources import Source
 from app.people.audit import record
-from app.vault import Vault
+from app.vault import CannotOpen, Vault
 
 IDENTITY = "identity"
 """What the vault binds an identity to."""
@@ -64,6 +64,20 @@ async def open_identities(connection: AsyncConnection, complaint_id: int, vault:
         Person(source=row.source, received_at=row.received_at, **opened(row.sealed, vault))
         for row in await connection.execute(statement)
     ]
+
+
+async def known_names(connection: AsyncConnection, complaint_id: int, vault: Vault) -> list[str]:
+    """All that the sources told of the complainant and that can still be opened, to be taken out of other places."""
+    sealed = await connection.scalars(select(Identity.sealed).where(Identity.complaint_id == complaint_id))
+    return [name for each in sealed for name in names_in(each, vault)]
+
+
+def names_in(sealed: bytes, vault: Vault) -> list[str]:
+    """What a sealed identity tells; nothing, when its key is lost: such a one must still be erasable."""
+    try:
+        return [each for each in opened(sealed, vault).values() if each]
+    except CannotOpen:
+        return []
 
 
 def opened(sealed: bytes, vault: Vault) -> dict[str, str | None]:
