@@ -11,6 +11,9 @@ import stamina
 from app.outbound import outbound_client
 from connectors.fetch import Fetcher
 
+# The kit's failures show what was found, as those of any test.
+pytest.register_assert_rewrite("tests.connectors.kit")
+
 
 @pytest.fixture(autouse=True)
 def retries_at_once() -> Iterator[None]:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.complaint.lifecycle import Status
 from connectors.contract import (
     AccessDenied,
     Batch,
@@ -103,6 +104,11 @@ def rejects(batches: list[Batch]) -> set[str]:
     return {reject.content_hash for batch in batches for reject in batch.rejects}
 
 
+def reasons(batches: list[Batch]) -> list[str]:
+    """Why records were rejected, for whoever reads of a failure."""
+    return sorted({reject.reason for batch in batches for reject in batch.rejects})
+
+
 class Contract:
     """The contract of a connector, whatever its source is made of."""
 
@@ -118,7 +124,7 @@ class Contract:
     async def test_every_record_is_a_complaint_or_a_reject_and_ids_are_unique(self, fetcher, tmp_path):
         async with self.stand(City(), fetcher, tmp_path) as stand:
             batches = await pull(stand)
-        assert len(complaints(batches)) == len(ids(batches)) == 6
+        assert len(complaints(batches)) == len(ids(batches)) == 6, reasons(batches)
         assert [bool(one.reason) for batch in batches for one in batch.rejects] == [True]
 
     async def test_times_are_aware_and_records_come_oldest_first(self, fetcher, tmp_path):
@@ -208,10 +214,11 @@ class Contract:
         async with self.stand(City(), fetcher, tmp_path) as stand:
             assert await stand.connector.check(stand.client)
 
-    async def test_the_traits_are_words_in_folded_form(self, fetcher, tmp_path):
+    async def test_the_traits_are_folded_words_that_mean_statuses_and_a_zone(self, fetcher, tmp_path):
         async with self.stand(City(), fetcher, tmp_path) as stand:
             traits = stand.connector.traits
         assert all(word == fold_word(word) for word in traits.status_words)
+        assert set(traits.status_words.values()) <= set(Status) - {Status.UNKNOWN}
         assert ZoneInfo(traits.timezone)
         assert stand.connector.name == self.kind
 
