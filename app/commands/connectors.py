@@ -45,6 +45,7 @@ def new(
     typer.echo(f"from connectors.{name} import connector as {name}")
     typer.echo(f'        ConnectorKind("{name}", "{title or name}", {name}.build),')
     say(f"Then fill in connectors/{name}/mapping.py until this passes: pytest tests/connectors/test_{name}.py")
+    say("What else there is to decide: docs/howto-add-a-connector.md")
 
 
 def write_scaffold(name: str, title: str, root: Path) -> Iterator[Path]:

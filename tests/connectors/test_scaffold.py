@@ -9,14 +9,27 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from app.cli import cli
 from app.commands.connectors import write_scaffold
 from app.complaint.errors import InvalidInput
+from app.complaint.lifecycle import Status
+from connectors import reading
+from connectors.contract import fold_word
 from tests.conftest import ROOT
 
 COPIED = ("app", "connectors", "migrations", "pyproject.toml", "alembic.ini")
-TESTS = ("conftest.py", "postgres.py", "connectors/conftest.py", "connectors/kit.py", "connectors/servers.py")
+TESTS = (
+    "conftest.py",
+    "postgres.py",
+    "spilled.py",
+    "connectors/conftest.py",
+    "connectors/kit.py",
+    "connectors/servers.py",
+)
 FILLED = {"ID": "id", "REPORTED_AT": "created_at", "STATUS": "status", "TEXT": "text"}
+HOW_TO = ROOT / "docs" / "howto-add-a-connector.md"
 
 
 @pytest.fixture
@@ -98,6 +111,21 @@ def test_a_name_that_is_taken_or_no_package_is_refused_and_nothing_is_written(na
 def test_a_title_that_would_break_the_code_is_refused(title, checkout):
     with pytest.raises(InvalidInput, match="characters"):
         list(write_scaffold("kota", title, checkout))
+
+
+def test_the_how_to_names_readers_commands_and_statuses_that_exist():
+    told = HOW_TO.read_text("utf-8")
+    readers = set(re.findall(r"`reading\.(\w+)", told))
+    assert len(readers) > 8
+    assert [name for name in readers if not callable(getattr(reading, name, None))] == []
+    words = dict(re.findall(r'status_words=\{"([^"]+)": "([^"]+)"\}', told))
+    assert words
+    assert all(word == fold_word(word) and Status(meaning) for word, meaning in words.items())
+    commands = [line.split()[1:] for line in re.findall(r"^ +\.venv/bin/(tanggap .*)$", told, re.M)]
+    assert ["migrate"] in commands
+    for command in commands:
+        words_of_it = command[:2] if command[0] in ("source", "connector") else command[:1]
+        assert CliRunner().invoke(cli, [*words_of_it, "--help"]).exit_code == 0, command
 
 
 def test_a_folder_that_is_no_checkout_is_refused(tmp_path):
