@@ -7,12 +7,28 @@ import sys
 import typer
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from app.commands import alerts, audit, connectors, demo, doctor, explain, intake, people, rules, serving, sla, sources
+from app.commands import (
+    alerts,
+    audit,
+    connectors,
+    demo,
+    doctor,
+    explain,
+    intake,
+    people,
+    privacy,
+    rules,
+    serving,
+    sla,
+    sources,
+)
 from app.commands.frame import BUSY, FAILED, say
 from app.complaint.errors import DomainError, SourceBusy
 from app.settings import SettingsError
 from app.sla.fields import InvalidField
 from connectors.contract import ConnectorError
+
+_NO_SUCH_TABLE = "42P01"
 
 cli = typer.Typer(
     help="Tanggap: one queue, exact response-time clocks and breach alerts over every complaint channel of a city.",
@@ -27,6 +43,7 @@ cli.add_typer(people.officer, name="officer")
 cli.add_typer(sla.sla, name="sla")
 cli.add_typer(alerts.alerts, name="alerts")
 cli.add_typer(audit.audit, name="audit")
+cli.add_typer(privacy.privacy, name="privacy")
 cli.add_typer(rules.calendar, name="calendar")
 cli.add_typer(rules.policy, name="policy")
 sources.source.command("replay")(intake.replay_rejects)
@@ -60,9 +77,14 @@ def main() -> None:
     except (DomainError, ConnectorError, SettingsError, InvalidField) as error:
         _fail(str(error), FAILED)
     except (OperationalError, ProgrammingError) as error:
-        _fail(f"the database refuses: {str(error.orig).splitlines()[0]} (tanggap doctor says more)", FAILED)
+        _fail(f"the database refuses: {str(error.orig).splitlines()[0]} ({_advice(error)})", FAILED)
     except OSError as error:
         _fail(f"{error.strerror or error}", FAILED)
+
+
+def _advice(error: OperationalError | ProgrammingError) -> str:
+    has_no_table = getattr(error.orig, "sqlstate", None) == _NO_SUCH_TABLE or "no such table" in str(error.orig)
+    return "tanggap migrate makes the tables" if has_no_table else "tanggap doctor says more"
 
 
 def _fail(line: str, code: int) -> None:
