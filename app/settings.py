@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
@@ -199,6 +200,7 @@ class Settings(BaseSettings):
     webhook_retry_seconds: Pauses = (5, 30, 120, 600, 3600, 21_600, 86_400)
     evidence_max_bytes: Annotated[int, Field(ge=64 * 1024, le=32 * 1024 * 1024)] = 10 * 1024 * 1024
     evidence_far_m: Annotated[int, Field(ge=10, le=100_000)] = 500
+    claim_hours: Annotated[int, Field(ge=1, le=8760)] = 24
     reject_days: Annotated[int, Field(ge=1, le=3650)] = 180
     retention_identity_days: Days = 0
     retention_raw_days: Days = 0
@@ -225,6 +227,11 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The city's own zone: what a local day is."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def claim_lasts(self) -> timedelta:
+        """How long a claim lasts after its holder's last entry."""
+        return timedelta(hours=self.claim_hours)
 
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes out of SECRET_KEY that serve one purpose only (cursors, cross-site tokens, ...)."""

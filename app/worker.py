@@ -29,6 +29,7 @@ from app.intake.health import FAILURES_TO_OPEN
 from app.intake.sources import due_sources, find_source
 from app.pulling import Plant, process_name, pull_source
 from app.rules.recalculation import Bench, recalculate
+from app.workqueue.claims import expire_claims
 from app.workqueue.pauses import expire_pauses
 from connectors.contract import ConnectorError
 
@@ -69,10 +70,11 @@ class Jobs:
             _log.info("alerts swept", raised=swept.raised, advanced=swept.advanced)
 
     async def expire(self) -> None:
-        """End the pauses that lasted as long as their reason allows."""
-        ended = await expire_pauses(self.plant.engine, self.plant.rulebooks, now=utc_now())
-        if ended:
-            _log.info("pauses expired", ended=ended)
+        """End the pauses that lasted as long as their reason allows, and the claims that nobody kept up."""
+        pauses = await expire_pauses(self.plant.engine, self.plant.rulebooks, now=utc_now())
+        claims = await expire_claims(self.plant.engine, self.plant.rulebooks, now=utc_now())
+        if pauses or claims:
+            _log.info("expired", pauses=pauses, claims=claims)
 
     async def recalculate(self) -> None:
         """Let the open clocks follow a change of rules, to its end, unless another worker does."""

@@ -159,7 +159,8 @@ async def take_move(
     asker = asker_of(caller)
     found = await locate(connection, ref, asker.scope)
     rules = await house.rulebooks.current(connection)
-    await move(connection, found, move_request(body), asker, rules, seen=seen_versions(if_match), now=now)
+    seen, claim = seen_versions(if_match), house.settings.claim_lasts
+    await move(connection, found, move_request(body), asker, rules, seen=seen, claim=claim, now=now)
     card = await read_one(connection, found, asker, rules, now=now)
     await note_words(house, connection, caller, found, card["words"], now=now)
     return complaint_answer(card, await sources_block(connection, now=now), now=now)

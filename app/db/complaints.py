@@ -100,6 +100,15 @@ async def advance(
     return advanced
 
 
+async def foresee(
+    connection: AsyncConnection, changes: Sequence[Change], rules: Rulebook, *, now: datetime
+) -> list[Advanced]:
+    """What `advance` would make of the changes to complaints that exist; writes nothing."""
+    stored = await read_stored(connection, [change.complaint_id for change in changes])
+    work = _Work(now=now, change_no=0, rules=rules)
+    return [work.take(change, stored.get(change.complaint_id)) for change in changes]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refolded:
     """What a history amounts to as rows: the header's share, the clocks, the spans and queue places, the effects."""
