@@ -14,6 +14,7 @@ from app.api import (
     accounts,
     admin,
     alerts,
+    bulk_moves,
     categories,
     complaints,
     documents,
@@ -23,6 +24,7 @@ from app.api import (
     me,
     metrics,
     moves,
+    notes,
     officers,
     proposals,
     rules,
@@ -40,6 +42,7 @@ from app.api import (
 )
 from app.api.edge import Edge
 from app.api.errors import add_error_answers
+from app.api.idempotency import Repeats
 from app.api.metrics import RequestMetrics
 from app.api.strictness import refuse_the_unknown
 from app.clock import utc_now
@@ -62,6 +65,8 @@ API = "/api/v1"
 API_ROUTERS: tuple[APIRouter, ...] = (
     moves.router,
     complaints.router,
+    bulk_moves.router,
+    notes.router,
     identities.router,
     walk_ins.router,
     views.router,
@@ -111,6 +116,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     app.state.metrics = RequestMetrics()
     app.state.known_parameters = {}
     add_error_answers(app)
+    app.add_middleware(Repeats)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(Edge, metrics=app.state.metrics, allowed_hosts=settings.allowed_hosts)
     _include(app)

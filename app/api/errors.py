@@ -100,6 +100,11 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     )
 
 
+def code_of(error: DomainError) -> str:
+    """The word that programs know the error by."""
+    return next((code for kind, _, code in ANSWERS if isinstance(error, kind)), "invalid_input")
+
+
 def _headers(error: Exception) -> dict[str, str]:
     if isinstance(error, NotSignedIn):
         reason = ', error="invalid_token"' if error.was_refused else ""

@@ -1,0 +1,107 @@
+"""One move for many complaints over REST: each stands alone, and a dry run only tells what would come of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from app.api.auth import OfficerDep
+from app.api.bodies import Sent
+from app.api.complaint_answers import json_answer
+from app.api.complaint_moves import MoveBody, move_request
+from app.api.complaints import asker_of
+from app.api.errors import code_of
+from app.complaint.clocks import headline
+from app.complaint.errors import Conflict, DomainError, IllegalMove, NotFound
+from app.complaint.lifecycle import OPEN, Status
+from app.db.complaints import Advanced
+from app.dependencies import HouseDep, Now, Writing
+from app.workqueue.bulk import MOST, locate_all, move_all
+
+router = APIRouter(prefix="/complaints", tags=["complaints"])
+
+Refs = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=40)]],
+    Field(min_length=1, max_length=MOST, description="Ids or ticket codes."),
+]
+
+
+class BulkMove(Sent):
+    """The complaints, and the move with what it requires, as for one complaint."""
+
+    refs: Refs
+    move: MoveBody
+    dry_run: Annotated[bool, Field(description="Write nothing; tell what would come of it.")] = False
+
+
+class Refusal(TypedDict):
+    """Why a complaint stays as it is, in the words that a move of it alone would be answered with."""
+
+    code: str
+    detail: str
+    legal_moves: list[str] | None
+    version: int | None
+
+
+class BulkResult(TypedDict):
+    """What one complaint came to; what is not known of a refused one is null."""
+
+    ref: str
+    ok: bool
+    status: Status | None
+    version: int | None
+    next_due_at: datetime | None
+    problem: Refusal | None
+
+
+class BulkAnswer(TypedDict):
+    """A result for each ref, in their order, and how many moved and did not."""
+
+    items: list[BulkResult]
+    done: int
+    refused: int
+    dry_run: bool
+    as_of: datetime
+
+
+@router.post("/moves", response_model=BulkAnswer)
+async def take_moves(asked: BulkMove, connection: Writing, caller: OfficerDep, house: HouseDep, now: Now) -> Response:
+    """Takes one move on up to 500 complaints. One that refuses it hinders no other, and its result says why."""
+    asker = asker_of(caller)
+    located = await locate_all(connection, asked.refs, asker.scope)
+    outcomes = await move_all(
+        connection,
+        set(located.values()),
+        move_request(asked.move),
+        asker,
+        await house.rulebooks.current(connection),
+        claim=house.settings.claim_lasts,
+        is_dry_run=asked.dry_run,
+        now=now,
+    )
+    items = [_result(ref, outcomes.get(located.get(ref, 0))) for ref in asked.refs]
+    done = sum(item["ok"] for item in items)
+    return json_answer(BulkAnswer(items=items, done=done, refused=len(items) - done, dry_run=asked.dry_run, as_of=now))
+
+
+def _result(ref: str, outcome: Advanced | DomainError | None) -> BulkResult:
+    if isinstance(outcome, Advanced):
+        due = headline(outcome.rows) if outcome.case.status in OPEN else None
+        next_due_at = due[1] if due else None
+        status, version = outcome.case.status, outcome.version
+        return BulkResult(ref=ref, ok=True, status=status, version=version, next_due_at=next_due_at, problem=None)
+    refusal = _refusal(outcome or NotFound(f"no complaint {ref!r} in your units"))
+    return BulkResult(ref=ref, ok=False, status=None, version=refusal["version"], next_due_at=None, problem=refusal)
+
+
+def _refusal(error: DomainError) -> Refusal:
+    return Refusal(
+        code=code_of(error),
+        detail=str(error),
+        legal_moves=list(error.legal) if isinstance(error, IllegalMove) else None,
+        version=error.version if isinstance(error, Conflict) else None,
+    )
