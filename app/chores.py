@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -19,7 +19,11 @@ from app.intake.push import REMEMBERED, forget_messages
 from app.intake.reconcile import DAYS
 from app.intake.rejects import purge_rejects
 from app.intake.words import reread_learned
+from app.people import retention
+from app.people.audit import Details, record
+from app.people.retention import Group, Terms
 from app.pulling import Plant
+from app.settings import Settings
 from connectors.contract import ConnectorError
 
 Chore = tuple[str, Callable[[], Awaitable[None]], timedelta]
@@ -43,6 +47,7 @@ class Chores:
             ("words", self.read_words_again, timedelta(seconds=15)),
             ("reconcile", self.reconcile, timedelta(minutes=1)),
             ("purge", self.purge, timedelta(hours=1)),
+            ("retention", self.keep_terms, timedelta(hours=6)),
         )
 
     async def read_uploads(self) -> None:
@@ -86,5 +91,24 @@ class Chores:
             rejects = await purge_rejects(connection, before=kept_until)
             rows = await purge_imports(connection, before=kept_until)
             await forget_messages(connection, before=now - REMEMBERED)
+            if rejects or rows:
+                proof: Details = {"rejects": rejects, "import_rows": rows, "cut_off": kept_until.isoformat()}
+                await record(
+                    connection, actor="worker", action="privacy.purge", subject="rejects", details=proof, now=now
+                )
         if rejects or rows:
             _log.info("purged", rejects=rejects, import_rows=rows)
+
+    async def keep_terms(self) -> None:
+        """Let go what the retention settings no longer keep of closed complaints."""
+        terms = retention_terms(self.plant.settings, "worker", now=utc_now())
+        if any(terms.days.values()):
+            done = await retention.purge(self.plant.engine, terms, self.plant.vault, self.plant.rulebooks)
+            if counts := {str(each.group): each.count for each in done if each.count}:
+                _log.info("retention kept", **counts)
+
+
+def retention_terms(settings: Settings, actor: str, *, now: datetime) -> Terms:
+    """How long the settings keep each group of fields of a closed complaint."""
+    days = {group: getattr(settings, f"retention_{group}_days") for group in Group}
+    return Terms(days=days, actor=actor, at=now)

@@ -25,6 +25,7 @@ from app.db.tables.rules import Policy
 from app.db.tables.units import Unit
 from app.intake.notices import open_notice_counts
 from app.intake.sources import list_sources, open_reject_counts
+from app.people.keys import count_outdated
 from app.pulling import Plant
 
 _SILENT = timedelta(minutes=1)
@@ -72,6 +73,8 @@ async def _look(plant: Plant, connection: AsyncConnection) -> AsyncIterator[str]
         yield finding
     async for finding in _data(connection):
         yield finding
+    async for finding in _keys(plant, connection):
+        yield finding
 
 
 async def _machine(connection: AsyncConnection) -> AsyncIterator[str]:
@@ -110,3 +113,14 @@ async def _data(connection: AsyncConnection) -> AsyncIterator[str]:
     dead = await connection.scalar(select(func.count()).where(Alert.state == AlertState.DEAD))
     if dead:
         yield f"{dead} alerts could not be delivered to anybody: see GET /api/v1/alerts?state=dead"
+
+
+async def _keys(plant: Plant, connection: AsyncConnection) -> AsyncIterator[str]:
+    is_changing = bool(plant.settings.data_key_old)
+    count = await count_outdated(connection, plant.vault, is_sample=not is_changing)
+    if count and is_changing:
+        yield f"{count} sealed values still need a former data key: run tanggap privacy rotate-key"
+    elif count:
+        yield "values are under another data key: list it in TANGGAP_DATA_KEY_OLD and run tanggap privacy rotate-key"
+    elif is_changing:
+        yield "no sealed value needs a former data key any more: take TANGGAP_DATA_KEY_OLD out a day from now"

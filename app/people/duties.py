@@ -110,12 +110,11 @@ async def erase(
     if await is_held(connection, complaint_id):
         raise Conflict(f"complaint {complaint_id} is under legal hold and cannot be erased")
     names = await known_names(connection, complaint_id, vault)
-    identities = await connection.scalars(
-        delete(Identity).where(Identity.complaint_id == complaint_id).returning(Identity.source_id)
-    )
+    told = delete(Identity).where(Identity.complaint_id == complaint_id).returning(Identity.source_id)
+    identities = (await connection.scalars(told)).all()
     records = await _empty_records(connection, SourceRecord.complaint_id == complaint_id, act.at)
     erased = Erased(
-        identities=len(identities.all()),
+        identities=len(identities),
         records=len(records),
         rejects=await _drop_rejects(connection, complaint_id),
     )
