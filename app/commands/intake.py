@@ -1,4 +1,4 @@
-"""Commands on intake beside pulling: import, backfill, replay, compare, notices, the secret of pushes."""
+"""Commands on intake beside pulling: import, backfill, rejects, replay, compare, notices, the secret of pushes."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ from app.intake.push import make_push_secret
 from app.intake.reconcile import DAYS, DayView
 from app.intake.sources import read_source
 from app.intake.tally import Tally
+from app.intake.view import RejectView, view_rejects
 from app.people.audit import record
 from connectors.contract import Reject
 from connectors.registry import CONNECTORS, profile_names
 
-_NOTICES_SHOWN = 200
+_SHOWN = 200
 
 
 class BackfillFailed(DomainError):
@@ -151,6 +152,23 @@ async def _replay(name: str, reject_id: int | None) -> dict[str, object]:
     return {"source": name, "replayed": replayed, "still_rejected": rejected, **tally.as_columns()}
 
 
+def list_rejects(name: Annotated[str, typer.Argument(help="The source.")], as_json: Json = False) -> None:
+    """Which records were kept aside, and why; newest first."""
+    found = run(_rejects(name))
+    if as_json:
+        show({"source": name, "items": [asdict(each) for each in found]}, as_json=True)
+        return
+    for each in found:
+        typer.echo(f"{each.id:<8} {each.external_id or 'without id':<20} {each.reason}  ({each.times_seen} times)")
+    if not found:
+        say(f"No record of {name} is kept aside.")
+
+
+async def _rejects(name: str) -> list[RejectView]:
+    async with open_plant() as plant, reading(plant.engine) as connection:
+        return list(await view_rejects(connection, name, before=None, limit=_SHOWN))
+
+
 def reconcile(
     name: Annotated[str, typer.Argument(help="The source.")],
     days: Annotated[int, typer.Option(help="Whole days before today to compare.", min=1, max=400)] = DAYS,
@@ -191,7 +209,7 @@ async def _notices(name: str | None) -> list[notices.NoticeView]:
     async with open_plant() as plant, reading(plant.engine) as connection:
         if name is not None:
             await read_source(connection, name)
-        return list(await notices.view_notices(connection, source=name, before=None, limit=_NOTICES_SHOWN))
+        return list(await notices.view_notices(connection, source=name, before=None, limit=_SHOWN))
 
 
 def push_secret(name: Annotated[str, typer.Argument(help="The source.")], as_json: Json = False) -> None:

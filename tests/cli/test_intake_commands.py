@@ -61,6 +61,18 @@ def test_rejects_of_a_file_are_read_again_by_its_profile(tanggap, file):
     failed(tanggap("source", "replay", "entah", "--json"), "source entah does not exist")
 
 
+def test_rejects_are_listed_with_their_reasons(tanggap, file):
+    tanggap("import", str(file), "--profile", "boston311", "--json")
+    told = tanggap("source", "rejects", "boston311", "--json").document
+    assert told["source"] == "boston311"
+    assert len(told["items"]) == 2
+    newest = told["items"][0]
+    assert (newest["external_id"], newest["times_seen"]) == ("900000000009", 1)
+    assert "none of the time formats" in newest["reason"]
+    assert newest["reason"] in tanggap("source", "rejects", "boston311").out
+    failed(tanggap("source", "rejects", "entah", "--json"), "source entah does not exist")
+
+
 def test_notices_are_listed(tanggap, tmp_path):
     strange = tmp_path / "strange.csv"
     strange.write_text(BOSTON.read_text().replace(",Open,", ",Dipikirkan,"))
