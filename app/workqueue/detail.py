@@ -26,8 +26,8 @@ from app.workqueue.cards import cards, header, may_identify, shown, unit_name, w
 from app.workqueue.shapes import ClocksCard, ComplaintDetail, HistoryEntry, SourceRecordCard, Words
 from app.workqueue.waiting import holder_cards, holding_cards, read_wait
 
-_DETAILED = (EventKind.RECALCULATED, EventKind.CORRECTED)
-"""Entries whose details are figures, never words of anybody."""
+_DETAILED = (EventKind.RECALCULATED, EventKind.CORRECTED, EventKind.EVIDENCE)
+"""Entries whose details are figures and flags, never words of anybody."""
 
 _actor, _assignee = aliased(Officer), aliased(Officer)
 
