@@ -18,6 +18,7 @@ from app.db.complaints import Change, advance, lock
 from app.db.tables.complaints import ComplaintEvent
 from app.workqueue.asker import Asker
 from app.workqueue.claims import CLAIM_LASTS, end_of_claim, has_ended, wants_renewal
+from app.workqueue.evidence import demand_reviewed
 from app.workqueue.means import Means, find_means
 from app.workqueue.means import MoveRequest as MoveRequest
 
@@ -54,6 +55,7 @@ async def move(
         NotFound: the complaint is absent or outside the asker's units.
         StaleVersion: its version is none of `seen`.
         IllegalMove: its status does not allow the move.
+        EvidenceUnreviewed: it cannot be approved before somebody has looked at flagged evidence.
         AlreadyClaimed, Conflict: somebody else holds it; nobody does; the unit has it already.
         InvalidInput: a field is missing, has no meaning for the move, or names what does not exist.
     """
@@ -63,6 +65,7 @@ async def move(
     demand_version(row, seen)
     demand_legal(row, request.move)
     demand_fields(request, now)
+    await demand_ready(connection, row, request.move)
     means = await find_means(connection, request, asker, claim)
     moment = (await moments(connection, [complaint_id], now))[complaint_id]
     events = entries(row, request, asker, rules, means, moment=moment, now=now)
@@ -142,6 +145,15 @@ def demand_words(field: str, words: str | None, longest: int) -> None:
     """
     if words is not None and not (words.strip() and len(words) <= longest and "\x00" not in words):
         raise InvalidInput(field, f"must have 1 to {longest} characters")
+
+
+async def demand_ready(connection: AsyncConnection, row: Any, wanted: Move) -> None:
+    """Nothing, when all that has to be done before the move is done.
+
+    Raises: EvidenceUnreviewed.
+    """
+    if wanted is Move.APPROVE:
+        await demand_reviewed(connection, row)
 
 
 async def moments(connection: AsyncConnection, ids: Collection[int], now: datetime) -> Mapping[int, datetime]:

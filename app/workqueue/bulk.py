@@ -18,6 +18,7 @@ from app.db.tables.complaints import Complaint
 from app.workqueue.actions import (
     demand_fields,
     demand_legal,
+    demand_ready,
     demand_role,
     demand_scope,
     entries,
@@ -94,6 +95,7 @@ async def _decide(
 ) -> list[CaseEvent]:
     demand_scope(row, asker, rules)
     demand_legal(row, request.move)
+    await demand_ready(connection, row, request.move)
     return entries(row, request, asker, rules, means, moment=moment, now=now)
 
 
