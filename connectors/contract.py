@@ -61,7 +61,9 @@ class IncomingComplaint:
     """One record of a source in our words; times are aware, any zone.
 
     `source_status`, `category` and `unit_label` are the source's words, verbatim. `due_at` is the due time that the
-    source itself states; `raw` is the record as received, `content_hash` the hash of that raw record.
+    source itself states; `raw` is the record as received, `content_hash` the hash of that raw record. The words of one
+    that `is_private` (as its source marks it) or `is_confidential` (whistleblowing) are for those who handle it alone;
+    one that `is_anonymous` only hides its complainant. `notices` say what was left out or put right.
 
     Raises: ValueError for an empty `external_id` or a naive time.
     """

@@ -51,12 +51,13 @@ def run(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=100, check=False)
 
 
-def outcome(checkout: Path, name: str) -> dict[str, int]:
-    """How many tests of the new connector passed and failed."""
+def outcome(checkout: Path, name: str) -> tuple[dict[str, int], str]:
+    """How many tests of the new connector passed and failed, and what was said of them."""
     test = f"tests/connectors/test_{name}.py"
     found = run(checkout, "pytest", "-q", "-p", "no:cacheprovider", test)
     assert found.returncode in (0, 1), found.stdout + found.stderr
-    return {word: int(count) for count, word in re.findall(r"(\d+) (passed|failed)", found.stdout.splitlines()[-1])}
+    counts = re.findall(r"(\d+) (passed|failed)", found.stdout.splitlines()[-1])
+    return {word: int(count) for count, word in counts}, found.stdout
 
 
 def register(checkout: Path, printed: str) -> None:
@@ -73,14 +74,15 @@ def test_it_keeps_the_contract_as_soon_as_its_mapping_is_filled_in(checkout):
     made = run(checkout, "app.cli", "connector", "new", "kota_lain", "--title", "Kota Lain", "--into", str(checkout))
     assert made.returncode == 0, made.stderr
     register(checkout, made.stdout)
-    before = outcome(checkout, "kota_lain")
+    before, told = outcome(checkout, "kota_lain")
     assert before["failed"] > 5
+    assert "the field '' holds no usable id" in told
     mapping = checkout / "connectors" / "kota_lain" / "mapping.py"
     text = mapping.read_text()
     for name, field in FILLED.items():
         text = text.replace(f'{name} = ""', f'{name} = "{field}"')
     mapping.write_text(text)
-    assert outcome(checkout, "kota_lain") == {"passed": sum(before.values())}
+    assert outcome(checkout, "kota_lain")[0] == {"passed": sum(before.values())}
     made_by_us = ["connectors/kota_lain", "tests/connectors/test_kota_lain.py", "connectors/registry.py"]
     for check in (["check"], ["format", "--check"]):
         found = run(checkout, "ruff", *check, *made_by_us)
@@ -122,7 +124,7 @@ def test_the_how_to_names_readers_commands_and_statuses_that_exist():
     assert words
     assert all(word == fold_word(word) and Status(meaning) for word, meaning in words.items())
     commands = [line.split()[1:] for line in re.findall(r"^ +\.venv/bin/(tanggap .*)$", told, re.M)]
-    assert ["migrate"] in commands
+    assert [command[0] for command in commands if command[0] != "connector"][:3] == ["migrate", "seed", "source"]
     for command in commands:
         words_of_it = command[:2] if command[0] in ("source", "connector") else command[:1]
         assert CliRunner().invoke(cli, [*words_of_it, "--help"]).exit_code == 0, command
