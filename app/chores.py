@@ -20,6 +20,7 @@ from app.intake.reconcile import DAYS
 from app.intake.rejects import purge_rejects
 from app.intake.words import reread_learned
 from app.people import retention
+from app.people.answers import forget_answers
 from app.people.audit import Details, record
 from app.people.retention import Group, Terms
 from app.pulling import Plant
@@ -84,7 +85,7 @@ class Chores:
             _log.info("reconciled", source=name, days=len(days), repaired=repaired, unlisted=unlisted)
 
     async def purge(self) -> None:
-        """Drop what was kept aside for longer than it may be, and messages that nobody sends again."""
+        """Drop what was kept for longer than it may be: what was set aside, pushed messages, answers of writes."""
         now = utc_now()
         kept_until = now - timedelta(days=self.plant.settings.reject_days)
         async with writing(self.plant.engine) as connection:
@@ -96,6 +97,7 @@ class Chores:
                 await record(
                     connection, actor="worker", action="privacy.purge", subject="rejects", details=proof, now=now
                 )
+            await forget_answers(connection, now=now)
         if rejects or rows:
             _log.info("purged", rejects=rejects, import_rows=rows)
 

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.complaint.errors import Forbidden
 from app.db.rulebook import Rulebooks
 from app.db.session import only_asking, reading, writing
+from app.people.attempts import Attempt
 from app.people.callers import Caller
 from app.people.errors import NotSignedIn
 from app.people.oidc import Oidc, check_token, looks_signed
@@ -181,9 +182,16 @@ async def _asking(request: Request, _caller: Someone) -> AsyncIterator[AsyncConn
         yield connection
 
 
-async def _writing(request: Request, _caller: Someone) -> AsyncIterator[AsyncConnection]:
-    async with writing(house_of(request).engine) as connection:
-        yield connection
+async def _writing(request: Request, caller: Someone) -> AsyncIterator[AsyncConnection]:
+    house, attempt = house_of(request), cast("Attempt | None", getattr(request.state, "attempt", None))
+    if attempt is None:
+        async with writing(house.engine) as connection:
+            yield connection
+        return
+    if not attempt.is_read:
+        await request.body()
+    yield await attempt.begin(house, _who(request, caller), now=house.clock())
+    attempt.is_done = True
 
 
 async def _looking(request: Request, _caller: Someone) -> AsyncIterator[AsyncConnection]:

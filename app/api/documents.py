@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
 from app.api.edge import POLICY
+from app.api.idempotency import PARAMETER
 from app.api.problems import MEDIA_TYPE, Problem
 
 router = APIRouter(include_in_schema=False)
@@ -91,6 +92,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
             schemas.pop(name, None)
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
+                if "security" in operation and method != "get":
+                    operation.setdefault("parameters", []).append(PARAMETER)
                 _add_refusals(path, method, operation)
         app.openapi_schema = document
     return app.openapi_schema
