@@ -18,6 +18,7 @@ from app.api import (
     categories,
     complaints,
     documents,
+    evidence,
     identities,
     imports,
     intake,
@@ -57,6 +58,7 @@ from app.people.oidc import Oidc
 from app.people.rates import Rates
 from app.settings import Settings
 from app.vault import Vault
+from app.workqueue.evidence_pictures import Darkroom
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """A route that takes files sets a limit of its own."""
@@ -70,6 +72,7 @@ API_ROUTERS: tuple[APIRouter, ...] = (
     identities.router,
     walk_ins.router,
     views.router,
+    evidence.router,
     accounts.router,
     units.router,
     sla.router,
@@ -142,6 +145,7 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         house = _open_house(settings, clock)
         app.state.house = house
+        app.state.darkroom = Darkroom(house.vault, settings.zone)
         _settle_memory()
         try:
             yield
