@@ -18,7 +18,7 @@ Output = Annotated[Path | None, typer.Option(help="A new file that only you can 
 
 @contextmanager
 def written_to(path: Path | None) -> Iterator[BinaryIO]:
-    """Something to write the result to.
+    """Something to write the result to; a file that did not come to its end goes again.
 
     Raises: InvalidInput, when there is such a file already.
     """
@@ -30,5 +30,9 @@ def written_to(path: Path | None) -> Iterator[BinaryIO]:
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise InvalidInput("output", f"{path} is there already") from error
-    with os.fdopen(number, "wb") as file:
-        yield file
+    try:
+        with os.fdopen(number, "wb") as file:
+            yield file
+    except BaseException:
+        path.unlink()
+        raise

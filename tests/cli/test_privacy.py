@@ -14,16 +14,21 @@ from app.clock import utc_now
 from app.db.rulebook import Rulebooks
 from app.db.session import make_engine, writing
 from app.intake.walk_in import Channel, Person, WalkIn, take_in
+from app.settings import load_settings
 from app.vault import Vault
-from tests.api.door import settings_for
 from tests.processes import SECRET
 
 WHY = ("--reason", "Permintaan pelapor nomor 7")
-one_engine = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def dialect() -> str:
+    """What each database finds has tests of its own beside the rooms; here it is the commands."""
+    return "sqlite"
 
 
 async def _take_in(database_url: str) -> None:
-    vault = Vault(settings_for(database_url, secret_key=SECRET).data_key_bytes())
+    vault = Vault(load_settings(_env_file=None, secret_key=SECRET).data_key_bytes())
     engine = make_engine(database_url)
     async with writing(engine) as connection:
         now = utc_now()
@@ -50,23 +55,14 @@ def test_everything_held_about_somebody_goes_into_a_file_for_nobody_else(walk_in
     assert [each["what"] for each in told["processing"]] == ["privacy.export"]
     assert tanggap("privacy", "export", "--complaint", "1", "--output", str(file)).code == 1
     assert tanggap("privacy", "export", "--nik", "3171010101900002").document["complaints"] == []
+    other = tmp_path / "other.json"
+    assert tanggap("privacy", "export", "--complaint", "JK9", "--output", str(other)).code == 1
+    assert not other.exists()
 
 
-@one_engine
-@pytest.mark.parametrize(
-    "asked",
-    [
-        (),
-        ("--phone", "1", "--nik", "2"),
-        ("--phone", "123"),
-        ("--nik", "31710101"),
-        ("--email", "sekar"),
-        ("--phone", " "),
-    ],
-    ids=" ".join,
-)
-def test_one_exact_mark_of_a_person_is_asked_for(walk_in, tanggap, asked):
-    ran = tanggap("privacy", "export", *asked)
+@pytest.mark.parametrize("asked", [(), ("--phone", "1", "--nik", "2"), ("--phone", "123")], ids=" ".join)
+def test_one_exact_mark_of_a_person_is_asked_for(bare, asked):
+    ran = bare("privacy", "export", *asked)
     assert ran.code in (1, 2)
     assert ran.out == ""
 
@@ -87,14 +83,12 @@ def test_a_complaint_is_restricted_held_released_and_erased(walk_in, tanggap):
         assert tanggap(*command).code == 0
 
 
-@one_engine
 def test_a_deed_needs_a_reason_and_a_complaint(walk_in, tanggap):
     assert tanggap("privacy", "hold", "1").code == 2
     assert "reason" in tanggap("privacy", "hold", "1", "--reason", "ya").err
     assert "no complaint 'JK9'" in tanggap("privacy", "hold", "JK9", *WHY).err
 
 
-@one_engine
 def test_a_purge_first_tells_and_then_takes(walk_in, tanggap, database_url):
     engine = create_engine(database_url)
     with engine.begin() as connection:
@@ -137,24 +131,21 @@ def test_the_trail_is_verified_and_a_cut_is_noticed_by_its_anchor(walk_in, tangg
         tanggap("privacy", command, "1", *WHY)
     whole = tanggap("audit", "verify", "--json").document
     assert (whole["entries"], whole["broken_id"], whole["holds_anchor"]) == (2, None, True)
-    engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
-    opens = "ALTER TABLE audit DISABLE TRIGGER USER" if "postgres" in database_url else "DROP TRIGGER audit_no_delete"
+    engine = create_engine(database_url)
     with engine.begin() as connection:
-        connection.execute(text(opens))
+        connection.execute(text("DROP TRIGGER audit_no_delete"))
         connection.execute(text("DELETE FROM audit WHERE id = 2"))
     assert tanggap("audit", "verify").code == 0
     cut = tanggap("audit", "verify", "--anchor", whole["anchor"])
     assert (cut.code, f"no longer has the entry {whole['anchor']}" in cut.err) == (1, True)
     with engine.begin() as connection:
-        opens = opens.replace("audit_no_delete", "audit_no_update")
-        connection.execute(text(opens))
+        connection.execute(text("DROP TRIGGER audit_no_update"))
         connection.execute(text("UPDATE audit SET actor = 'x'"))
     engine.dispose()
     broken = tanggap("audit", "verify")
     assert (broken.code, "broken at entry 1" in broken.err) == (1, True)
 
 
-@one_engine
 def test_the_trail_is_exported_by_local_days_and_that_is_on_record(walk_in, tanggap, tmp_path):
     tanggap("privacy", "hold", "1", *WHY)
     lines = [json.loads(line) for line in tanggap("audit", "export").out.splitlines()]
@@ -165,13 +156,3 @@ def test_the_trail_is_exported_by_local_days_and_that_is_on_record(walk_in, tang
     assert tanggap("audit", "export", "--from", "2020-01-01", "--output", str(file)).code == 0
     assert len(file.read_text().splitlines()) == 4
     assert "to" in tanggap("audit", "export", "--from", "2026-01-02", "--to", "2026-01-01").err
-
-
-def test_every_command_says_what_it_is_for(bare):
-    for name, commands in {
-        "privacy": ("export", "restrict", "unrestrict", "hold", "release", "erase", "purge", "rotate-key"),
-        "audit": ("verify", "export"),
-    }.items():
-        ran = bare(name, "--help")
-        assert ran.code == 0
-        assert all(command in ran.out for command in commands)
