@@ -78,3 +78,10 @@ async def test_viewers_send_nothing_and_foreign_complaints_are_not_there(door: D
     found = await desk.report("JK1", NOON - DAY, unit="kelurahan-a")
     assert (await _send(door, found, photo(), "viewer")).status_code == 403
     assert (await _send(door, found, photo(), unit="kelurahan-b")).status_code == 404
+
+
+async def test_a_picture_from_beyond_the_limit_is_far_away(door: Door, desk: Desk) -> None:
+    found = await desk.report("JK1", NOON - DAY, unit="kelurahan-a", lat=-6.1754, lng=106.8272)
+    near = (await _send(door, found, photo(6, place=(-6.1755, 106.8272)))).json()
+    far = (await _send(door, found, photo(7, place=(-6.2754, 106.8272)))).json()
+    assert (near["flags"], far["flags"]) == ([], ["far_away"])
