@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -19,10 +20,11 @@ from app.intake.words import teach_word
 from app.pulling import Plant
 from app.settings import load_settings
 from app.worker import Jobs
-from connectors.contract import Batch
+from connectors.contract import Batch, Complainant
 from connectors.contract import Reject as Bad
 from tests.conftest import ROOT
 from tests.intake.feeds import always, jaki
+from tests.intake.records import incoming, said
 from tests.intake.station import VAULT
 from tests.intake.test_pull import Told
 
@@ -93,6 +95,21 @@ async def test_what_was_kept_aside_for_too_long_is_dropped(station, plant):
         await connection.execute(old)
     await Chores(plant).purge()
     assert [row.external_id for row in await station.rows("reject")] == ["b"]
+    (proof,) = await station.rows("audit")
+    assert (proof.action, proof.subject, proof.details["rejects"]) == ("privacy.purge", "rejects", 1)
+
+
+async def test_identities_of_closed_complaints_go_when_their_time_is_over(station, plant):
+    person = Complainant(name="Sekar Fiktif")
+    one = incoming(
+        CODE, "12 08:00", "Selesai", ticket_code=CODE, complainant=person, events=(said("13 08:00", "Selesai"),)
+    )
+    await station.store("jaki", Told(), Batch((one,), (), None))
+    await Chores(plant).keep_terms()
+    assert len(await station.rows("identity")) == 1
+    kept = plant.settings.model_copy(update={"retention_identity_days": 30})
+    await Chores(replace(plant, settings=kept)).keep_terms()
+    assert await station.rows("identity") == []
 
 
 async def test_a_source_that_goes_is_news_once_its_circuit_once_and_its_return_once(station, plant, feeds):

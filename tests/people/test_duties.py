@@ -9,13 +9,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from app.complaint.errors import Conflict, NotFound
 from app.complaint.privacy import ERASED
+from app.complaint.roles import Role
 from app.db.session import reading, writing
+from app.db.tables.evidence import Evidence, EvidenceFile
 from app.people.audit import Examined, entries, examine
 from app.people.duties import Act, digest, erase, hold, release, set_restriction
+from app.people.officers import NewOfficer, add_officer
 from app.people.retention import Group, Purged, Terms, foresee, purge
 from app.vault import CannotOpen, Vault
 from connectors.contract import Batch, Complainant, EventKind, Precedence, Reject, SourceTraits
@@ -248,6 +251,27 @@ async def test_a_purged_identity_does_not_come_back_with_a_newer_form_of_its_rec
     assert raw == {
         "id": CODE, "pelapor": ERASED, "nik": ERASED, "isi": [f"{ERASED} di [telepon]: lampu mati"], "note": "lain",
     }  # fmt: skip
+
+
+async def test_pictures_go_and_what_was_found_out_about_them_stays(archive: Archive) -> None:
+    picture = {
+        "complaint_id": await archive.id(), "kind": "after", "uploaded_at": ACT.at, "media_type": "image/jpeg",
+        "size": 3, "width": 1, "height": 1, "sha256": "0" * 64, "perceptual_hash": "0" * 16, "flags": [],
+        **dict.fromkeys(("has_exif_time", "has_exif_place", "is_flagged"), False),
+    }  # fmt: skip
+    async with writing(archive.station.engine) as connection:
+        officer = NewOfficer("ani", "Ani", Role.OFFICER, (), None)
+        picture["officer_id"] = await add_officer(connection, officer, actor="tests", now=ACT.at)
+        id_ = await connection.scalar(insert(Evidence).values(picture).returning(Evidence.id))
+        files = {
+            "sealed_copy": VAULT.seal(b"x", "evidence-copy"),
+            "sealed_original": VAULT.seal(b"x", "evidence-original"),
+        }
+        await connection.execute(insert(EvidenceFile).values(evidence_id=id_, **files))
+    assert (await archive.purge(evidence=7))[Group.EVIDENCE].count == 1
+    assert await archive.station.rows("evidence_file") == []
+    assert len(await archive.station.rows("evidence")) == 1
+    assert (await archive.newest("privacy.purge")).details["sha256"] == digest([f"evidence:{id_}"])
 
 
 async def test_a_rehearsal_counts_and_takes_nothing(archive: Archive) -> None:
