@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.db.session import reading, writing
 from app.people.identities import Reader, read_identity
 from app.people.subject_access import Subject, find_complaints, find_rejects, held_about
 from connectors.contract import Batch, Complainant, Precedence, Reject, SourceTraits
+from tests.conftest import ROOT
 from tests.intake.feeds import at
 from tests.intake.records import incoming, said
 from tests.intake.station import VAULT, Station
@@ -100,3 +103,15 @@ async def test_it_looks_through_identities_a_batch_at_a_time(station: Station, m
     async with reading(station.engine) as connection:
         found = await find_complaints(connection, Subject(phone=BUDI.phone), VAULT, seen.append)
     assert (found, seen) == ([(await station.complaint("JK2")).id], [1, 2])
+
+
+async def test_the_runbook_names_the_complaints_that_somebody_read(station: Station) -> None:
+    id_ = (await station.complaint("JK1")).id
+    reader = Reader(name="siti", reason="Menanyakan alamat", at=at("13 08:00"))
+    async with writing(station.engine) as connection:
+        await read_identity(connection, id_, reader, VAULT)
+    page = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    (query,) = re.findall(r"```sql\n(.*?)```", page, re.S)
+    async with reading(station.engine) as connection:
+        rows = (await connection.execute(text(query.replace("2026-03-01", "2026-01-01")))).all()
+    assert [(row.id, row.ticket_code, row.action) for row in rows] == [(id_, "JK1", "identity.read")]
