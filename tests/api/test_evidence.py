@@ -85,3 +85,17 @@ async def test_a_picture_from_beyond_the_limit_is_far_away(door: Door, desk: Des
     near = (await _send(door, found, photo(6, place=(-6.1755, 106.8272)))).json()
     far = (await _send(door, found, photo(7, place=(-6.2754, 106.8272)))).json()
     assert (near["flags"], far["flags"]) == ([], ["far_away"])
+
+
+async def test_an_approval_waits_for_the_review_of_flagged_pictures(door: Door, desk: Desk) -> None:
+    found = await desk.report("JK1", NOON - DAY, unit="kelurahan-a")
+    await desk.move(found, "accept")
+    await desk.move(found, "submit", text="Sudah diperbaiki")
+    sent = (await _send(door, found, photo(5))).json()
+    moves, headers = f"/api/v1/complaints/{found}/moves", await door.token("supervisor", "kota")
+    waits = await door.client.post(moves, json={"move": "approve"}, headers=headers)
+    assert (waits.status_code, waits.json()["evidence"]) == (409, [sent["id"]])
+    body = {"verdict": "accepted", "reason": "Cocok dengan lokasi"}
+    path = f"/api/v1/complaints/{found}/evidence/{sent['id']}/review"
+    assert (await door.client.post(path, json=body, headers=headers)).status_code == 200
+    assert (await door.client.post(moves, json={"move": "approve"}, headers=headers)).status_code == 200
