@@ -244,5 +244,6 @@ class _Telling:
         if cause.kind is EventKind.REPORTED:
             key = "reported" if cause.actor is None else "reported_source" if cause.is_source else "reported_officer"
             return self._say(key, actor=cause.actor)
-        what = MOVES[self.language][cause.move] if cause.move else self.words[cause.kind]
+        word = "noted" if cause.kind is EventKind.NOTE else str(cause.kind)
+        what = MOVES[self.language][cause.move] if cause.move else self.words[word]
         return what + self._by(cause.actor)

@@ -25,7 +25,14 @@ _TELLING = frozenset({Move.CLAIM, Move.RELEASE, Move.ASSIGN})
 """Moves that no clock heeds."""
 
 _WORKING = (EventKind.MOVE, EventKind.STATUS, EventKind.EXPIRED, EventKind.REPLIED, EventKind.ASSIGNED)
-_ANSWERING = (EventKind.REPLIED, EventKind.MOVE, EventKind.STATUS, EventKind.EXPIRED, EventKind.ASSIGNED)
+_ANSWERING = (
+    EventKind.REPLIED,
+    EventKind.NOTE,
+    EventKind.MOVE,
+    EventKind.STATUS,
+    EventKind.EXPIRED,
+    EventKind.ASSIGNED,
+)
 _COORDINATING = (EventKind.MOVE, EventKind.ASSIGNED, EventKind.STATUS, EventKind.EXPIRED, EventKind.REPLIED)
 _ORDERS = {"respond": _ANSWERING, "update": _ANSWERING, "coordinate": _COORDINATING}
 
@@ -72,7 +79,8 @@ class Causes:
         self._sources = sources
         self._entries: dict[datetime, list[CaseEvent]] = defaultdict(list)
         for event in events:
-            if case.effects.get(event.key) is Effect.APPLIED and event.move not in _TELLING:
+            is_heeded = event.move not in _TELLING and (event.kind is not EventKind.NOTE or event.is_public)
+            if is_heeded and case.effects.get(event.key) is Effect.APPLIED:
                 self._entries[max(event.occurred_at, case.reported_at)].append(event)
 
     def of(self, happening: Happening, cycle: Cycle, at: datetime) -> Cause | None:

@@ -23,7 +23,8 @@ from app.db.tables.sources import Source, SourceRecord
 from app.db.tables.units import Unit
 from app.workqueue.asker import Asker
 from app.workqueue.cards import cards, header, may_identify, shown, unit_name, words_for
-from app.workqueue.shapes import ClocksCard, ComplaintDetail, HistoryEntry, SourceRecordCard, Words
+from app.workqueue.conflicts import read_overrulings
+from app.workqueue.shapes import ClocksCard, ComplaintDetail, HistoryEntry, OverrulingCard, SourceRecordCard, Words
 from app.workqueue.waiting import holder_cards, holding_cards, read_wait
 
 _DETAILED = (EventKind.RECALCULATED, EventKind.CORRECTED, EventKind.EVIDENCE)
@@ -77,8 +78,14 @@ async def read_one(
     """The complaint, read at `now`; whether the asker may see it has been settled before."""
     row = await header(connection, complaint_id)
     card = (await cards(connection, [row], asker, rules, now=now, is_list=False))[0]
-    wait, names = await read_wait(connection, complaint_id, received_at=row.received_at, now=now)
-    return ComplaintDetail(**card, wait_seconds=wait.wait_s, attribution=holder_cards(wait, names))
+    wait, names, case = await read_wait(connection, complaint_id, received_at=row.received_at, now=now)
+    return ComplaintDetail(
+        **card,
+        wait_seconds=wait.wait_s,
+        attribution=holder_cards(wait, names),
+        claim_expires_at=case.claim_expires_at,
+        conflicts=case.conflict_count,
+    )
 
 
 async def read_clocks(
@@ -87,7 +94,7 @@ async def read_clocks(
     """Every cycle of the complaint's clocks, read at `now`, and whose time its wait was."""
     row = await header(connection, complaint_id)
     card = (await cards(connection, [row], asker, rules, now=now, is_list=False))[0]
-    wait, names = await read_wait(connection, complaint_id, received_at=row.received_at, now=now)
+    wait, names, _ = await read_wait(connection, complaint_id, received_at=row.received_at, now=now)
     return ClocksCard(
         items=card["clocks"],
         wait_seconds=wait.wait_s,
@@ -111,8 +118,9 @@ async def read_history(
         edge = tuple_(literal(after[0], UtcDateTime), literal(after[1], BigId))
         statement = statement.where(tuple_(ComplaintEvent.occurred_at, ComplaintEvent.id) > edge)
     rows = (await connection.execute(statement)).all()
-    is_hidden = words is Words.HIDDEN
-    items = [_entry(row, is_hidden=is_hidden, is_masked=not asker.works) for row in rows[:limit]]
+    against = await read_overrulings(connection, complaint_id, rows[:limit])
+    is_hidden, is_masked = words is Words.HIDDEN, not asker.works
+    items = [_entry(row, against.get(row.key), is_hidden=is_hidden, is_masked=is_masked) for row in rows[:limit]]
     last = rows[limit - 1] if len(rows) > limit else None
     return HistoryPage(items, (last.occurred_at, last.id) if last is not None else None, words)
 
@@ -135,7 +143,7 @@ async def read_source_records(
     return [_record(row, open_raw) for row in await connection.execute(statement)]
 
 
-def _entry(row: Any, *, is_hidden: bool, is_masked: bool) -> HistoryEntry:
+def _entry(row: Any, overruled_by: OverrulingCard | None, *, is_hidden: bool, is_masked: bool) -> HistoryEntry:
     earliest_at = row.earliest_at
     return HistoryEntry(
         id=row.id,
@@ -157,6 +165,7 @@ def _entry(row: Any, *, is_hidden: bool, is_masked: bool) -> HistoryEntry:
         timing=row.timing,
         error_seconds=None if earliest_at is None else int((row.occurred_at - earliest_at).total_seconds()),
         effect=row.effect,
+        overruled_by=overruled_by,
         details=row.details if row.kind in _DETAILED else None,
     )
 

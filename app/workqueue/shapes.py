@@ -158,7 +158,10 @@ class WaitCard(TypedDict):
 
 
 class ComplaintDetail(ComplaintCard, WaitCard):
-    """One complaint with whose time it took."""
+    """One complaint with whose time it took, when the claim on it ends, and how many words of sources it overrules."""
+
+    claim_expires_at: datetime | None
+    conflicts: int
 
 
 class ClocksCard(WaitCard):
@@ -168,11 +171,22 @@ class ClocksCard(WaitCard):
     holdings: list[HoldingCard]
 
 
+class OverrulingCard(TypedDict):
+    """The officer's move that stands against a source's word; `id` is its own entry in the history."""
+
+    id: int
+    occurred_at: datetime
+    move: Move | None
+    status: Status | None
+    actor: str | None
+
+
 class HistoryEntry(TypedDict):
     """One entry of the history: when it happened, when we learned it, what it did.
 
     An entry that is not `dated` happened up to `error_seconds` before `occurred_at`. `details` are those of a clock
-    that was recalculated or corrected: what it was and what it is.
+    that was recalculated or corrected: what it was and what it is. A source's word in `conflict` has in `overruled_by`
+    what stands against it.
     """
 
     id: int
@@ -194,6 +208,7 @@ class HistoryEntry(TypedDict):
     timing: Timing
     error_seconds: int | None
     effect: Effect
+    overruled_by: OverrulingCard | None
     details: dict[str, Any] | None
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.attribution import Attribution, attribute
-from app.complaint.history import fold_case
+from app.complaint.history import Case, fold_case
 from app.db.case_rows import read_events
 from app.db.tables.units import Unit
 from app.workqueue.shapes import HolderCard, HoldingCard, UnitName
@@ -17,11 +17,13 @@ from app.workqueue.shapes import HolderCard, HoldingCard, UnitName
 
 async def read_wait(
     connection: AsyncConnection, complaint_id: int, *, received_at: datetime, now: datetime
-) -> tuple[Attribution, dict[int, UnitName]]:
-    """The attribution of a complaint's wait until now, and the names of the units in it."""
+) -> tuple[Attribution, dict[int, UnitName], Case]:
+    """The attribution of a complaint's wait until now, the names of the units in it, and the case it is of."""
     events = await read_events(connection, complaint_id)
-    found = attribute(fold_case(events), events, received_at=received_at, as_of=now)
-    return found, await unit_names(connection, {each.unit_id for each in found.totals if each.unit_id is not None})
+    case = fold_case(events)
+    found = attribute(case, events, received_at=received_at, as_of=now)
+    held = {each.unit_id for each in found.totals if each.unit_id is not None}
+    return found, await unit_names(connection, held), case
 
 
 async def unit_names(connection: AsyncConnection, unit_ids: Iterable[int]) -> dict[int, UnitName]:

@@ -137,7 +137,7 @@ async def test_one_complaint_has_its_version_as_etag_and_says_how_fresh_its_sour
     for ref in ("JK1", found):
         answer = await office.get(f"/{ref}")
         body = answer.json()
-        assert set(body) == SHAPE | {"wait_seconds", "attribution", "as_of"}
+        assert set(body) == SHAPE | {"wait_seconds", "attribution", "claim_expires_at", "conflicts", "as_of"}
         assert answer.headers["etag"] == f'"{body["version"]}"'
         assert (body["sources"][0]["stale"], body["sources"][0]["complete_through"]) == (True, None)
 

@@ -26,6 +26,7 @@ from app.workqueue.account_sums import parts_of, table
 from app.workqueue.catalogue import CLOCKS, CONFIDENCE, MOVES, TEXTS
 from app.workqueue.explaining import Account, explain_clock
 from app.workqueue.filters import Clock
+from app.workqueue.notes import add_note
 from tests.workqueue.desk import DAY, NOON, Desk, entry
 from tests.workqueue.desk import table as rows_of
 
@@ -333,3 +334,15 @@ async def test_the_hash_of_a_closed_cycle_stays_and_that_of_an_open_one_goes_wit
     running = [await account(desk, found, clock="resolve", now=NOON + hours * HOUR) for hours in (2, 3)]
     assert closed[0].hash == closed[1].hash
     assert running[0].hash != running[1].hash
+
+
+async def test_a_public_note_is_named_as_what_answered_and_an_internal_one_is_not(desk: Desk) -> None:
+    found = await desk.report("JK1", NOON - 3 * HOUR, unit="kelurahan-a")
+    for hours, is_public in ((2, False), (1, True)):
+        now = NOON - hours * HOUR
+        async with writing(desk.engine) as connection:
+            rules = await desk.rules(connection)
+            await add_note(connection, found, "Halo", desk.asker("ani"), rules, is_public=is_public, now=now)
+    answered = await account(desk, found, clock=Clock.RESPOND)
+    assert "catatan publik kepada warga (oleh Ani)" in prose(answered, "id")
+    assert (answered.outcome.stopped_at, answered.outcome.elapsed_s) == (NOON - HOUR, 2 * 3600)
