@@ -28,7 +28,7 @@ The map of the house: workrooms side by side on a pure floor, three doors on top
     workqueue/          what officers do: the unified queue and the moves
     alerts/             warnings and breaches out: watch, ladder, delivery, notifiers
     units/              how each unit does: status, roll-up, directory
-    people/             who may do what: officers, tokens, sessions, scope, audit
+    people/             who may do what: officers, tokens, sessions, scope; what is owed to complainants; audit
     rules/              calendars and policies as rows with versions; proposals, recalculation, what-if
 
   the doors

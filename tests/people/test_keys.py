@@ -14,6 +14,7 @@ from app.db.session import reading, writing
 from app.intake import imports, push, rejects, sources, store
 from app.people.keys import PASSING, SEALED, count_outdated, rotate
 from app.vault import Vault
+from app.workqueue import evidence_pictures
 from tests.workqueue.desk import NOON, Desk
 
 OLD, NEW, LOST = bytes(32), bytes(range(32)), b"?" * 32
@@ -55,8 +56,8 @@ def test_each_column_is_sealed_for_what_its_room_seals_it_for() -> None:
         "reject.sealed_raw": rejects.REJECT,
         "import_reject.sealed_raw": store.RAW,
         "import_job.sealed_file": imports.FILE,
-        "evidence_file.sealed_copy": "evidence-copy",
-        "evidence_file.sealed_original": "evidence-original",
+        "evidence_file.sealed_copy": evidence_pictures.COPY,
+        "evidence_file.sealed_original": evidence_pictures.ORIGINAL,
         "source_record.sealed_raw": store.RAW,
     }
 
