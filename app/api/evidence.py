@@ -48,7 +48,7 @@ _AS_IT_CAME: dict[int | str, dict[str, Any]] = {200: {"content": dict.fromkeys(_
 
 
 class EvidenceAnswer(EvidenceCard):
-    """One picture; `href` is where it is seen, null where the caller may not see it."""
+    """One picture; `href` is where it is seen, null where it has gone or is not the caller's to see."""
 
     href: str | None
 
@@ -198,7 +198,8 @@ async def review(
 
 
 def _answer(complaint_id: int, card: EvidenceCard, words: Words) -> EvidenceAnswer:
-    href = None if words is Words.HIDDEN else f"{_path(complaint_id, card['id'])}/file"
+    is_seen = card["is_kept"] and words is not Words.HIDDEN
+    href = f"{_path(complaint_id, card['id'])}/file" if is_seen else None
     return EvidenceAnswer(**card, href=href)
 
 

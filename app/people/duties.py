@@ -16,6 +16,7 @@ from app.complaint.errors import Conflict
 from app.complaint.privacy import ERASED, scrub
 from app.db.complaints import Change, advance, lock, lock_all
 from app.db.tables.complaints import ComplaintEvent, Identity, LegalHold
+from app.db.tables.evidence import Evidence
 from app.db.tables.intake import ImportJob, ImportReject
 from app.db.tables.sources import Reject, Source, SourceRecord
 from app.db.words import forget_words
@@ -140,9 +141,10 @@ async def erase_words(connection: AsyncConnection, ids: Sequence[int], rules: Ru
     values: dict[str, object] = {"subject": None, "text": ERASED, "address": None, "evidence_urls": []}
     values["erased_at"] = now
     await advance(connection, [Change(complaint_id=each, values=values) for each in ids], rules, now=now)
-    for column in (ComplaintEvent.text, ComplaintEvent.reason):
-        said = update(ComplaintEvent).where(ComplaintEvent.complaint_id.in_(ids), column.is_not(None))
-        await connection.execute(said.values({column.key: ERASED}))
+    for table, names in _REMARKS:
+        for name in names:
+            said = update(table).where(table.c.complaint_id.in_(ids), table.c[name].is_not(None))
+            await connection.execute(said.values({name: ERASED}))
 
 
 def digest(names: Iterable[str]) -> str:
@@ -177,11 +179,12 @@ async def _scrub_words(
     values = {name: _scrubbed(getattr(row, name), names) for name in ("subject", "text", "address")}
     change = Change(complaint_id=row.id, values={**values, "evidence_urls": [], "erased_at": now})
     await advance(connection, [change], rules, now=now)
-    said = select(ComplaintEvent.id, ComplaintEvent.text, ComplaintEvent.reason)
-    for event in (await connection.execute(said.where(ComplaintEvent.complaint_id == row.id))).all():
-        kept: Mapping[str, object] = {name: _scrubbed(getattr(event, name), names) for name in ("text", "reason")}
-        if kept != {"text": event.text, "reason": event.reason}:
-            await connection.execute(update(_event).where(_event.c.id == event.id).values(kept))
+    for table, columns in _REMARKS:
+        said = select(table.c.id, *(table.c[name] for name in columns)).where(table.c.complaint_id == row.id)
+        for each in (await connection.execute(said)).all():
+            kept: Mapping[str, object] = {name: _scrubbed(getattr(each, name), names) for name in columns}
+            if any(kept[name] != getattr(each, name) for name in columns):
+                await connection.execute(update(table).where(table.c.id == each.id).values(kept))
 
 
 def _scrubbed(words: str | None, names: Sequence[str]) -> object:
@@ -197,3 +200,6 @@ async def _note(
 
 
 _event: Table = ComplaintEvent.__table__  # type: ignore[assignment]
+_evidence: Table = Evidence.__table__  # type: ignore[assignment]
+_REMARKS = ((_event, ("text", "reason")), (_evidence, ("note", "review_reason")))
+"""Where officers' words about a complaint are kept."""

@@ -52,8 +52,8 @@ class ReviewCard(TypedDict):
 class EvidenceCard(TypedDict):
     """One picture; note and place are null where the caller may not see them.
 
-    `width` and `height` are the original's, `sha256` is that of its bytes. `needs_review` says that it is flagged and
-    nobody has looked at it.
+    `width` and `height` are the original's, `sha256` is that of its bytes. `is_kept` says that the picture itself is
+    still there, and has not gone at the end of its term. `needs_review` says that it is flagged and nobody has looked.
     """
 
     id: int
@@ -75,6 +75,7 @@ class EvidenceCard(TypedDict):
     distance_m: int | None
     flags: list[Flag]
     matches: list[MatchCard]
+    is_kept: bool
     needs_review: bool
     review: ReviewCard | None
 
@@ -82,9 +83,15 @@ class EvidenceCard(TypedDict):
 _sender, _reviewer, _earlier = aliased(Officer), aliased(Officer), aliased(Evidence)
 
 _pictures = (
-    select(*Evidence.__table__.c, _sender.name.label("sender"), _reviewer.name.label("reviewer"))
+    select(
+        *Evidence.__table__.c,
+        EvidenceFile.evidence_id.label("kept_id"),
+        _sender.name.label("sender"),
+        _reviewer.name.label("reviewer"),
+    )
     .join(_sender, _sender.id == Evidence.officer_id)
     .outerjoin(_reviewer, _reviewer.id == Evidence.reviewer_id)
+    .outerjoin(EvidenceFile, EvidenceFile.evidence_id == Evidence.id)
     .order_by(Evidence.id)
 )
 
@@ -200,6 +207,7 @@ def _card(row: Any, matches: list[MatchCard], asker: Asker, words: Words) -> Evi
         distance_m=None if is_hidden else row.distance_m,
         flags=row.flags,
         matches=[] if is_hidden else matches,
+        is_kept=row.kept_id is not None,
         needs_review=row.is_flagged and row.verdict is None,
         review=_review(row, is_hidden=is_hidden, is_masked=not asker.works),
     )

@@ -46,6 +46,8 @@ def photo(
         gps[ExifTags.GPS.GPSLatitudeRef], gps[ExifTags.GPS.GPSLongitudeRef] = ("NS"[place[0] < 0], "EW"[place[1] < 0])
         gps[ExifTags.GPS.GPSLatitude], gps[ExifTags.GPS.GPSLongitude] = (_sexagesimal(abs(each)) for each in place)
     if len(exif) or camera or gps:
+        # The library takes EXIF for empty that has no tag of its own.
+        exif[ExifTags.Base.Make] = "Kamera"
         options["exif"] = exif
     out = BytesIO()
     (image or scene(seed)).save(out, kind, **options)
