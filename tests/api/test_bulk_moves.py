@@ -28,7 +28,7 @@ async def _take(door: Door, refs: Sequence[object], move: dict[str, Any], **rest
 
 
 async def test_five_hundred_with_ten_illegal_ones_are_490_and_10(door: Door, desk: Desk) -> None:
-    ids = [await desk.report(f"JK{number}", NOON - DAY, unit="kelurahan-a") for number in range(500)]
+    ids = await desk.report_many(500, NOON - DAY, unit="kelurahan-a")
     for each in ids[:10]:
         await desk.move(each, "withdraw", reason="Salah lapor")  # type: ignore[arg-type]
     before = {each[0]: each.version for each in await desk.rows("complaint")}

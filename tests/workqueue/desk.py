@@ -128,6 +128,19 @@ class Desk:
             events.append(entry(EventKind.ASSIGNED, reported_at, unit_id=self.units[unit]))
         return await self.store(code, events, values, now=max(reported_at, NOON - 30 * DAY))
 
+    async def report_many(self, count: int, reported_at: datetime, *, unit: str) -> list[int]:
+        """New complaints `JK0`, `JK1`, … in one transaction; their ids."""
+        ids = list(range(1, count + 1))
+        async with writing(self.engine) as connection:
+            changes = [self._new(each, f"JK{each - 1}", reported_at, unit) for each in ids]
+            await advance(connection, changes, await self.rules(connection), now=reported_at)
+        return ids
+
+    def _new(self, complaint_id: int, code: str, at: datetime, unit: str) -> Change:
+        events = [entry(EventKind.REPORTED, at), entry(EventKind.ASSIGNED, at, unit_id=self.units[unit])]
+        values = {**_HEADER, "ticket_code": code, "received_at": at}
+        return Change(complaint_id=complaint_id, events=events, values=values, is_new=True)
+
     async def store(
         self, code: str | None, events: Sequence[CaseEvent], values: Mapping[str, Any], *, now: datetime
     ) -> int:
