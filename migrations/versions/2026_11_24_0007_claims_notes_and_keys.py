@@ -1,6 +1,6 @@
 """Claims that end, notes in the history, answers that are kept for those who ask again.
 
-Revises: 0006. Expands only. A claim that was made before has no end until its holder claims anew. The way back drops
+Revises: 0006. Expands only. A claim that was made before has no end of its own. The way back drops
 the entries that an older program does not know; `tanggap recompute` then brings status and clocks in line with it.
 """
 
