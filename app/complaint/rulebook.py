@@ -102,8 +102,11 @@ class Rulebook:
     calendar_numbers: Mapping[int, int] = field(default_factory=dict)
     """The number of each calendar version, by its id."""
     interests: Interests = field(init=False)
+    unit_ids: Mapping[str, int] = field(init=False)
+    """The ids of units by code."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "unit_ids", {code: unit_id for unit_id, code in self.unit_codes.items()})
         object.__setattr__(self, "interests", Interests.of(self.policies))
 
     def former(self, version: PolicyVersion) -> PolicyVersion | None:

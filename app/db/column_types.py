@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -36,6 +37,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        if dialect.name != "postgresql":
+            return super().result_processor(dialect, coltype)
+        return _in_utc
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    """An instant as PostgreSQL's driver gives it: in the zone of the session, which is UTC unless a pooler says other.
+
+    A page has a thousand of them, so nothing is done to those that are in UTC.
+    """
+    return value if value is None or value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def by_value(members: type[StrEnum], name: str) -> Enum:

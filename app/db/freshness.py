@@ -13,6 +13,8 @@ from app.db.tables.sources import Source
 MISSED_PULLS = 3
 SHORTEST = timedelta(minutes=15)
 
+_enabled = select(Source.name, Source.every_s, Source.complete_through).where(Source.is_enabled).order_by(Source.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
@@ -30,10 +32,7 @@ async def read_freshness(connection: AsyncConnection, *, now: datetime) -> list[
     A pulled source is stale when it was never complete, or when it missed three pulls, at least 15 minutes. A file's
     source is never pulled and cannot be late.
     """
-    statement = (
-        select(Source.name, Source.every_s, Source.complete_through).where(Source.is_enabled).order_by(Source.name)
-    )
-    return [_freshness(row.name, row.every_s, row.complete_through, now) for row in await connection.execute(statement)]
+    return [_freshness(*row, now) for row in await connection.execute(_enabled)]
 
 
 def _freshness(name: str, every_s: int | None, complete_through: datetime | None, now: datetime) -> Freshness:

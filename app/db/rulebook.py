@@ -22,6 +22,8 @@ from app.sla.clock import Target
 from app.sla.policy import Applies, OnChange
 from app.sla.policy import PolicyVersion as PolicyValue
 
+_revision = select(Counter.value).where(Counter.name == RULES)
+
 
 class Rulebooks:
     """Gives the rulebook of the current revision; one object for each process."""
@@ -38,7 +40,7 @@ class Rulebooks:
         """
         if is_writing(connection):
             await share_rules(connection)
-        revision = await connection.scalar(select(Counter.value).where(Counter.name == RULES)) or 0
+        revision = await connection.scalar(_revision) or 0
         if self._held is None or self._held.revision != revision:
             self._held = await self._read(connection, int(revision))
         return self._held

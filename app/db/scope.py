@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, false, or_, select, true
 
 from app.complaint.lifecycle import Status
+from app.db.among import among
 from app.db.tables.complaints import Complaint
 from app.db.tables.units import UnitAncestor
 
@@ -39,3 +40,14 @@ def visible(scope: Scope) -> ColumnElement[bool]:
     covered = select(UnitAncestor.unit_id).where(UnitAncestor.ancestor_id.in_(scope.unit_ids))
     inside = Complaint.unit_id.in_(covered)
     return or_(inside, Complaint.status == Status.AWAITING_VALIDATION) if scope.is_validator else inside
+
+
+def visible_within(name: str, *, is_validator: bool) -> ColumnElement[bool]:
+    """The same for a scope that is not the whole tree, whose units come as the list that is bound as `name`."""
+    inside = lies_below(name)
+    return or_(inside, Complaint.status == Status.AWAITING_VALIDATION) if is_validator else inside
+
+
+def lies_below(name: str) -> ColumnElement[bool]:
+    """The condition that a complaint lies with one of the units that are bound as `name`, or below one."""
+    return Complaint.unit_id.in_(select(UnitAncestor.unit_id).where(among(UnitAncestor.ancestor_id, name)))

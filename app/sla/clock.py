@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from app.sla.calendars import CompiledCalendar
 from app.sla.fields import LAST_YEAR, DueOutOfRange, InvalidTarget
-from app.sla.reading import Reading, Step, Stored, fire_at, highest_passed, next_step, read
+from app.sla.reading import Reading, Step, Stored, fire_at, highest_passed, next_step, read, read_running
 from app.sla.terms import (
     ClockEvent,
     EventKind,
@@ -50,6 +50,7 @@ __all__ = [
     "next_step",
     "parse_target",
     "read",
+    "read_running",
     "trace",
 ]
 

@@ -93,6 +93,29 @@ def read(stored: Stored, calendar: CompiledCalendar, now: datetime) -> Reading:
     return Reading(elapsed_s, paused_s, remaining_s, breached_at is not None, breached_at, resumed)
 
 
+def read_running(
+    calendar: CompiledCalendar,
+    now: datetime,
+    position: int,
+    *,
+    started_at: datetime,
+    due_at: datetime | None,
+    breached_at: datetime | None,
+    paused_s: int,
+) -> tuple[int, int | None, datetime | None]:
+    """Seconds elapsed, seconds remaining and the breach: what `read` says of a cycle that runs at `now`.
+
+    For one cycle of many: `position` is that of `now` on the calendar, which the caller works out once.
+    """
+    start = calendar.position(started_at)
+    if now < started_at:
+        now, position = started_at, start
+    remaining_s = None if due_at is None else calendar.position(due_at) - position
+    if breached_at is None and due_at is not None and due_at < now:
+        breached_at = due_at
+    return position - start - paused_s, remaining_s, breached_at
+
+
 def fire_at(stored: Stored, calendar: CompiledCalendar, percent: int) -> datetime | None:
     """The instant at which this share of the counted target is used; 100 is the due time itself.
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import namedtuple
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Subquery, bindparam, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import CLOSED_STATES, Rulebook
 from app.complaint.privacy import mask
-from app.db.tables.complaints import Complaint, SlaClock
+from app.db.among import among
+from app.db.tables.complaints import Complaint
 from app.db.tables.people import Officer
 from app.db.tables.sources import Source, SourceRecord
 from app.db.tables.units import Unit
-from app.sla.clock import Reading, Stored, read
 from app.workqueue.asker import Asker
-from app.workqueue.filters import Clock
+from app.workqueue.clock_cards import read_clocks
 from app.workqueue.related import read_related
 from app.workqueue.shapes import ClockCard, ComplaintCard, Location, NextDue, RelatedCard, SourceName, UnitName, Words
-
-_ORDER = {str(clock): place for place, clock in enumerate(Clock)}
 
 _HEADER = (
     Complaint.id, Complaint.ticket_code, Complaint.version, Complaint.status, Complaint.source_status,
@@ -33,34 +31,22 @@ _HEADER = (
     Complaint.updated_at, Complaint.promised_at, Complaint.next_clock, Complaint.next_due_at, Complaint.hops,
     Complaint.rework_count, Unit.code.label("unit_code"), Unit.name.label("unit_name"), Officer.username,
 )  # fmt: skip
-_headers = (
+HEADERS = (
     select(*_HEADER)
     .outerjoin(Unit, Unit.id == Complaint.unit_id)
     .outerjoin(Officer, Officer.id == Complaint.assignee_id)
 )
-_one = _headers.where(Complaint.id == bindparam("complaint_id"))
-
-_clocks = select(
-    SlaClock.complaint_id, SlaClock.clock, SlaClock.cycle, SlaClock.family, SlaClock.unit_id,
-    SlaClock.policy_version_id, SlaClock.calendar_version_id, SlaClock.exception_unit_id, SlaClock.state,
-    SlaClock.target_unit, SlaClock.target_amount, SlaClock.target_s, SlaClock.started_at, SlaClock.due_at,
-    SlaClock.stopped_at, SlaClock.breached_at, SlaClock.elapsed_s, SlaClock.paused_s, SlaClock.remaining_s,
-    SlaClock.paused_since, SlaClock.pause_reason, SlaClock.is_provisional,
-).where(SlaClock.complaint_id.in_(bindparam("ids", expanding=True)))  # fmt: skip
+"""What `cards` needs of each complaint."""
+# A row of the database looks each name up, which would cost a page as much as all the rest of its cards.
+_Header: Any = namedtuple("_Header", [column.name for column in HEADERS.selected_columns])  # type: ignore[misc]
+_one = HEADERS.where(Complaint.id == bindparam("complaint_id"))
 
 _sources = (
     select(SourceRecord.complaint_id, Source.name, SourceRecord.external_id, SourceRecord.changed_at)
     .join(Source, Source.id == SourceRecord.source_id)
-    .where(SourceRecord.complaint_id.in_(bindparam("ids", expanding=True)))
+    .where(among(SourceRecord.complaint_id, "ids"))
     .order_by(SourceRecord.id)
 )
-
-
-async def headers(connection: AsyncConnection, keys: Subquery, *, is_descending: bool) -> Sequence[Any]:
-    """The header rows that `keys` (columns `at`, `id`) name, each with its `at`, in their order."""
-    order = (keys.c.at.desc(), keys.c.id.desc()) if is_descending else (keys.c.at, keys.c.id)
-    statement = _headers.add_columns(keys.c.at).join(keys, keys.c.id == Complaint.id).order_by(*order)
-    return (await connection.execute(statement)).all()
 
 
 async def header(connection: AsyncConnection, complaint_id: int) -> Any:
@@ -72,15 +58,14 @@ async def cards(
     connection: AsyncConnection, rows: Sequence[Any], asker: Asker, rules: Rulebook, *, now: datetime, is_list: bool
 ) -> list[ComplaintCard]:
     """The complaints of header rows, their clocks read at `now`; as many statements for one as for many."""
+    rows = [_Header._make(row[: len(_HEADER)]) for row in rows]
     ids = [row.id for row in rows]
     if not ids:
         return []
-    clocks: dict[int, list[ClockCard]] = defaultdict(list)
-    for row in sorted(await connection.execute(_clocks, {"ids": ids}), key=_place):
-        clocks[row.complaint_id].append(clock_card(row, rules, now=now))
-    sources: dict[int, list[SourceName]] = defaultdict(list)
-    for source in await connection.execute(_sources, {"ids": ids}):
-        sources[source.complaint_id].append(_source_name(source))
+    clocks = await read_clocks(connection, ids, rules, now=now)
+    sources: dict[int, list[SourceName]] = {each: [] for each in ids}
+    for complaint_id, name, external_id, changed_at in await connection.execute(_sources, {"ids": ids}):
+        sources[complaint_id].append({"source": name, "external_id": external_id, "changed_at": changed_at})
     related = await read_related(connection, rows, asker, rules)
     return [card(row, clocks[row.id], sources[row.id], related.get(row.id, []), asker, is_list=is_list) for row in rows]
 
@@ -170,50 +155,8 @@ def unit_name(code: str | None, name: str | None) -> UnitName | None:
     return None if code is None or name is None else UnitName(code=code, name=name)
 
 
-def clock_card(row: Any, rules: Rulebook, *, now: datetime) -> ClockCard:
-    """One cycle as it stands at `now`."""
-    policy = rules.policy_by_id[row.policy_version_id] if row.policy_version_id is not None else None
-    seen = _reading(row, rules, now)
-    return ClockCard(
-        clock=row.clock,
-        cycle=row.cycle,
-        unit=rules.unit_codes.get(row.unit_id),
-        state=row.state,
-        provisional=row.is_provisional,
-        target=None if row.target_unit is None else {"unit": row.target_unit, "amount": row.target_amount},
-        started_at=row.started_at,
-        due_at=row.due_at,
-        stopped_at=row.stopped_at,
-        breached_at=seen.breached_at,
-        elapsed_seconds=seen.elapsed_s,
-        remaining_seconds=seen.remaining_s,
-        paused_seconds=seen.paused_s,
-        pause_reason=row.pause_reason,
-        due_if_resumed_now=seen.due_if_resumed_now,
-        policy=None if policy is None else {"name": policy.policy, "version": policy.version},
-    )
-
-
-def _reading(row: Any, rules: Rulebook, now: datetime) -> Reading:
-    """The figures of a cycle: stored ones once it is closed, else those of this instant."""
-    if row.state in CLOSED_STATES:
-        is_breached = row.breached_at is not None
-        return Reading(row.elapsed_s or 0, row.paused_s, row.remaining_s, is_breached, row.breached_at)
-    needs_calendar = row.calendar_version_id is not None and row.target_unit.needs_calendar
-    calendar = rules.calendar(row.calendar_version_id, row.exception_unit_id) if needs_calendar else rules.always
-    stored = Stored(
-        row.state, row.started_at, row.due_at, row.stopped_at, row.breached_at,
-        row.paused_s, row.paused_since, row.elapsed_s, row.target_s,
-    )  # fmt: skip
-    return read(stored, calendar, max(now, row.started_at))
-
-
 def _location(row: Any, address: str | None) -> Location:
     return Location(lat=row.lat, lng=row.lng, address=address, kelurahan_code=row.kelurahan_code)
-
-
-def _source_name(row: Any) -> SourceName:
-    return SourceName(source=row.name, external_id=row.external_id, changed_at=row.changed_at)
 
 
 def _next_due(row: Any, clocks: Sequence[ClockCard]) -> NextDue | None:
@@ -228,7 +171,3 @@ def _next_due(row: Any, clocks: Sequence[ClockCard]) -> NextDue | None:
                 breached=clock["breached_at"] is not None,
             )
     return None
-
-
-def _place(row: Any) -> tuple[int, int, str]:
-    return _ORDER.get(row.clock, len(_ORDER)), row.cycle, row.family

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     Select,
-    bindparam,
     case,
     cast,
     literal,
@@ -22,6 +20,7 @@ from sqlalchemy.types import Integer, String
 
 from app.complaint.clocks import Rulebook
 from app.complaint.lifecycle import Status
+from app.db.among import among
 from app.db.column_types import BigId
 from app.db.scope import Scope
 from app.db.states import Relation
@@ -34,8 +33,6 @@ QUOTES, QUOTED_BY = "quotes", "quoted_by"
 DUPLICATE, REPEAT_OF, REPEATED_BY = "duplicate", "repeat_of", "repeated_by"
 
 _OTHER = ("id", "ticket_code", "unit_id", "status")
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_CODES: BindParameter[Any] = bindparam("codes", expanding=True)
 
 
 async def read_related(
@@ -90,20 +87,20 @@ _times = case((_is_repeat, RelatedComplaint.count), else_=null())
 _quotes = _part(
     QuotedCode.complaint_id, _no_code, (_no_id, QuotedCode.code, _no_id, cast(null(), Complaint.status.type)),
     literal(QUOTES),
-).where(QuotedCode.complaint_id.in_(_IDS))  # fmt: skip
+).where(among(QuotedCode.complaint_id, "ids"))  # fmt: skip
 _quoted_by = (
     _part(_no_id, QuotedCode.code, _complaint, literal(QUOTED_BY))
     .join(Complaint, Complaint.id == QuotedCode.complaint_id)
-    .where(QuotedCode.code.in_(_CODES))
+    .where(among(QuotedCode.code, "codes"))
 )
 _earlier = (
     _part(RelatedComplaint.complaint_id, _no_code, _complaint, case((_is_repeat, REPEAT_OF), else_=DUPLICATE), _times)
     .join(Complaint, Complaint.id == RelatedComplaint.earlier_id)
-    .where(RelatedComplaint.complaint_id.in_(_IDS))
+    .where(among(RelatedComplaint.complaint_id, "ids"))
 )
 _later = (
     _part(RelatedComplaint.earlier_id, _no_code, _complaint, case((_is_repeat, REPEATED_BY), else_=DUPLICATE), _times)
     .join(Complaint, Complaint.id == RelatedComplaint.complaint_id)
-    .where(RelatedComplaint.earlier_id.in_(_IDS))
+    .where(among(RelatedComplaint.earlier_id, "ids"))
 )
 _statement = union_all(_quotes, _quoted_by, _earlier, _later)

@@ -16,7 +16,7 @@ from app.complaint.cycles import CITIZEN_CLOCKS
 from app.complaint.errors import InvalidInput
 from app.complaint.lifecycle import OPEN, Status
 from app.db.judging import speaks
-from app.db.scope import visible
+from app.db.scope import Scope, visible
 from app.db.tables.complaints import Complaint, SlaClock, Stint
 from app.db.tables.people import Officer
 from app.db.tables.sources import Source, SourceRecord
@@ -42,15 +42,24 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where complaints of any status are looked for: within a scope and, if there are any, within units."""
+
+    scope: Scope
+    unit_ids: tuple[int, ...] = ()
+    is_exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """What filters come to for one asker.
 
-    The complaints are those of `ranges` (each may hold some of another's) that are open, and the others that meet
+    The complaints are those of `ranges` (each may hold some of another's) that are open, and the others in
     `place`; all of them meet `conditions`. `spans` bound the headline due time of the open ones.
     """
 
     ranges: tuple[Range, ...]
-    place: tuple[ColumnElement[bool], ...]
+    place: Place
     conditions: tuple[ColumnElement[bool], ...]
     spans: tuple[Span, ...]
     has_open: bool
@@ -66,13 +75,10 @@ async def select_for(
     """
     unit_ids = _unit_ids("unit", filters.units, rules)
     windows = [_window(each, now, zone) for each in filters.due]
-    place = [] if asker.scope.is_whole else [visible(asker.scope)]
-    if unit_ids:
-        place.append(_within(Complaint.unit_id, unit_ids, is_exact=filters.is_exact))
     statuses = frozenset(filters.statuses) or frozenset(Status)
     return Selection(
         ranges=_ranges(unit_ids, filters, asker, rules),
-        place=tuple(place),
+        place=Place(asker.scope, unit_ids, filters.is_exact),
         conditions=tuple(await _conditions(connection, filters, asker, rules, windows)),
         spans=tuple(Span(until=each.until) for each in windows) if filters.clocks else tuple(windows),
         has_open=bool(statuses & OPEN),
@@ -192,9 +198,8 @@ def _has_cycle(filters: Filters, handlers: Sequence[int], windows: Sequence[Span
 def _unit_ids(field: str, codes: Sequence[str], rules: Rulebook) -> tuple[int, ...]:
     if not codes:
         return ()
-    ids = {code: unit_id for unit_id, code in rules.unit_codes.items()}
-    _refuse_unknown(field, codes, ids, "unit")
-    return tuple(ids[code] for code in codes)
+    _refuse_unknown(field, codes, rules.unit_ids, "unit")
+    return tuple(rules.unit_ids[code] for code in codes)
 
 
 async def _carried_by(connection: AsyncConnection, names: Sequence[str]) -> ColumnElement[bool]:

@@ -8,7 +8,18 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from app.sla.calendars import compile_calendar, parse_rules
-from app.sla.clock import ClockEvent, EventKind, Stored, Terms, counting_calendar, fold, parse_target, read
+from app.sla.clock import (
+    ClockEvent,
+    EventKind,
+    State,
+    Stored,
+    Terms,
+    counting_calendar,
+    fold,
+    parse_target,
+    read,
+    read_running,
+)
 from app.sla.explain import explain
 
 from .walk import WEEKDAYS, Walk, utc
@@ -132,7 +143,19 @@ def test_a_stored_cycle_read_later_equals_a_fresh_fold(case, later_s: int) -> No
     stored = Stored.of(fold(known, terms, as_of=last))
     fresh = fold(known, terms, as_of=now)
 
-    reading = read(stored, counting_calendar(terms.target, terms.calendar), now)
+    calendar = counting_calendar(terms.target, terms.calendar)
+    reading = read(stored, calendar, now)
+    if stored.state is State.RUNNING and stored.started_at is not None:
+        quick = read_running(
+            calendar,
+            now,
+            calendar.position(now),
+            started_at=stored.started_at,
+            due_at=stored.due_at,
+            breached_at=stored.breached_at,
+            paused_s=stored.paused_s,
+        )
+        assert quick == (reading.elapsed_s, reading.remaining_s, reading.breached_at)
 
     assert (reading.elapsed_s, reading.paused_s, reading.remaining_s) == (
         fresh.elapsed_s,

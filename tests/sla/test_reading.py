@@ -23,6 +23,7 @@ from app.sla.clock import (
     highest_passed,
     next_step,
     read,
+    read_running,
 )
 
 from .conftest import wib
@@ -92,6 +93,14 @@ def test_a_clock_at_its_due_instant_is_not_breached_and_one_second_later_is(roun
     )
     assert (at_due.is_breached, at_due.remaining_s) == (False, 0)
     assert (after.is_breached, after.remaining_s, after.breached_at) == (True, -1, wib("2026-06-02 10:40"))
+
+
+def test_a_running_clock_read_before_its_start_has_used_nothing(round_the_clock) -> None:
+    before, calendar = wib("2026-06-01 09:00"), always_open()
+    row = {name: getattr(round_the_clock, name) for name in ("started_at", "due_at", "breached_at", "paused_s")}
+    assert round_the_clock.started_at > before
+    whole = read(round_the_clock, calendar, round_the_clock.started_at)
+    assert read_running(calendar, before, calendar.position(before), **row) == (0, whole.remaining_s, None)
 
 
 def test_a_clock_that_never_started_reads_as_nothing() -> None:
