@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
 from app.api.complaint_answers import (
     ClocksAnswer,
@@ -24,6 +24,7 @@ from app.api.complaint_query import ComplaintQuery
 from app.api.disclosure import note_reading, note_words
 from app.api.freshness import sources_block
 from app.api.paging import Cursors, CursorsDep, CursorText, Limit, next_link
+from app.api.query_model import QueryOf
 from app.api.sheets import WantsCsv
 from app.dependencies import Asking, CallerDep, HouseDep, Now, Writing
 from app.intake.store import RAW
@@ -40,6 +41,7 @@ router = APIRouter(prefix="/complaints", tags=["complaints"])
 Ref = Annotated[str, Path(min_length=1, max_length=40, description="The id or the ticket code.")]
 IfMatch = Annotated[str | None, Header(description="The version that the caller saw, in quotes.")]
 
+_query = QueryOf(ComplaintQuery)
 _AS_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 _CONFLICTS: dict[int | str, dict[str, Any]] = {
     409: {"description": "The status does not allow it (with the legal moves), or somebody else holds it."},
@@ -47,7 +49,7 @@ _CONFLICTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", response_model=ComplaintPage, responses=_AS_CSV)
+@router.get("", response_model=ComplaintPage, responses=_AS_CSV, openapi_extra=_query.described())
 async def list_complaints(
     request: Request,
     connection: Asking,
@@ -55,7 +57,7 @@ async def list_complaints(
     house: HouseDep,
     now: Now,
     cursors: CursorsDep,
-    query: Annotated[ComplaintQuery, Query()],
+    query: Annotated[ComplaintQuery, Depends(_query)],
     wants_csv: WantsCsv,
 ) -> Response:
     """The unified queue of the caller's units, nearest due first."""

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from app.api.problems import FieldError
+from app.api.query_model import QueryOf
 
 Parameters = Mapping[str, bool]
 """The query parameters that a route knows, and whether each may come more than once."""
@@ -57,6 +58,7 @@ def known_parameters(dependant: Dependant) -> dict[str, bool]:
         else:
             known |= {info.alias or name: _is_list(info.annotation) for name, info in model.model_fields.items()}
     for below in dependant.dependencies:
+        known |= dict.fromkeys(below.call.model.model_fields, False) if isinstance(below.call, QueryOf) else {}
         known |= known_parameters(below)
     return known
 
