@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Union, get_args
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import BaseModel, Field, create_model
 from typing_extensions import TypedDict
 
 from app.api.auth import OfficerDep
 from app.api.bodies import Sent
 from app.api.complaint_answers import json_answer
-from app.api.complaint_moves import MoveBody, move_request
+from app.api.complaint_moves import MoveBody
 from app.api.complaints import asker_of
 from app.api.errors import code_of
 from app.complaint.clocks import headline
 from app.complaint.errors import Conflict, DomainError, IllegalMove, NotFound
-from app.complaint.lifecycle import OPEN, Status
+from app.complaint.lifecycle import OPEN, Move, Status
 from app.db.complaints import Advanced
 from app.dependencies import HouseDep, Now, Writing
+from app.workqueue.actions import MoveRequest
 from app.workqueue.bulk import MOST, locate_all, move_all
 
 router = APIRouter(prefix="/complaints", tags=["complaints"])
@@ -30,12 +31,24 @@ Refs = Annotated[
 ]
 
 
-class BulkMove(Sent):
-    """The complaints, and the move with what it requires, as for one complaint."""
+class Many(Sent):
+    """Which complaints, beside the move and what it requires."""
 
+    move: str
     refs: Refs
-    move: MoveBody
     dry_run: Annotated[bool, Field(description="Write nothing; tell what would come of it.")] = False
+
+
+def _for_many(one: type[BaseModel]) -> type[BaseModel]:
+    return create_model(f"{one.__name__}Many", __base__=(one, Many), __doc__=one.__doc__)
+
+
+# The body is that of a move of one complaint, with two fields more; the document shows each move with its own.
+if TYPE_CHECKING:
+    BulkMove = Many
+else:
+    _BODIES = tuple(_for_many(one) for one in get_args(get_args(MoveBody)[0]))
+    BulkMove = Annotated[Union[_BODIES], Field(discriminator="move")]  # noqa: UP007 - its members are a tuple
 
 
 class Refusal(TypedDict):
@@ -76,7 +89,7 @@ async def take_moves(asked: BulkMove, connection: Writing, caller: OfficerDep, h
     outcomes = await move_all(
         connection,
         set(located.values()),
-        move_request(asked.move),
+        MoveRequest(move=Move(asked.move), **asked.model_dump(exclude=set(Many.model_fields))),
         asker,
         await house.rulebooks.current(connection),
         claim=house.settings.claim_lasts,
