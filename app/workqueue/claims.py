@@ -8,18 +8,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.complaint.clocks import Rulebook
 from app.complaint.events import CaseEvent, EventKind
 from app.complaint.lifecycle import Move
-from app.db.complaints import Change, advance, lock_all
+from app.db.complaints import Change
 from app.db.rulebook import Rulebooks
-from app.db.session import reading, writing
 from app.db.tables.complaints import Complaint
+from app.workqueue.expiring import expire
 
 CLAIM_LASTS = timedelta(hours=24)
 """How long a claim lasts after its holder's last entry, where the installation does not say."""
-
-_BATCH = 200
 
 
 def has_ended(row: Any, now: datetime) -> bool:
@@ -48,29 +45,12 @@ def end_of_claim(row: Any, now: datetime) -> CaseEvent:
 
 async def expire_claims(engine: AsyncEngine, rulebooks: Rulebooks, *, now: datetime) -> int:
     """How many claims were over; each complaint goes back to its unit, with an entry that says so."""
-    total = 0
-    while True:
-        async with reading(engine) as connection:
-            due = await _due(connection, now)
-        if not due:
-            return total
-        async with writing(engine) as connection:
-            await lock_all(connection, due)
-            ended = await _end(connection, due, await rulebooks.current(connection), now)
-        total += ended
-        if not ended:
-            return total
+    due = select(Complaint.id).where(Complaint.claim_expires_at <= now).order_by(Complaint.claim_expires_at)
 
+    async def ends(connection: AsyncConnection, ids: list[int]) -> list[Change]:
+        columns = (Complaint.id, Complaint.assignee_id, Complaint.claim_expires_at)
+        over = select(*columns).where(Complaint.id.in_(ids), Complaint.claim_expires_at <= now)
+        rows = await connection.execute(over)
+        return [Change(complaint_id=row.id, events=[end_of_claim(row, now)]) for row in rows]
 
-async def _due(connection: AsyncConnection, now: datetime) -> list[int]:
-    statement = select(Complaint.id).where(Complaint.claim_expires_at <= now).order_by(Complaint.claim_expires_at)
-    return sorted(await connection.scalars(statement.limit(_BATCH)))
-
-
-async def _end(connection: AsyncConnection, ids: list[int], rules: Rulebook, now: datetime) -> int:
-    """What is still over now that the complaints are locked: the holder may have come back meanwhile."""
-    columns = (Complaint.id, Complaint.assignee_id, Complaint.claim_expires_at)
-    rows = await connection.execute(select(*columns).where(Complaint.id.in_(ids), Complaint.claim_expires_at <= now))
-    changes = [Change(complaint_id=row.id, events=[end_of_claim(row, now)]) for row in rows]
-    await advance(connection, changes, rules, now=now)
-    return len(changes)
+    return await expire(engine, rulebooks, due, ends, now=now)

@@ -7,21 +7,19 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.complaint.clocks import Rulebook
 from app.complaint.errors import Forbidden, InvalidInput
 from app.complaint.events import CaseEvent, EventKind
 from app.complaint.history import PAUSE_COMPLAINANT
 from app.complaint.lifecycle import Status
 from app.complaint.roles import Role, covers
-from app.db.complaints import Change, advance, lock_all
+from app.db.complaints import Change
 from app.db.rulebook import Rulebooks
-from app.db.session import reading, writing
 from app.db.tables.complaints import Pause
 from app.db.tables.rules import ReasonCode
 from app.workqueue.asker import Asker
+from app.workqueue.expiring import expire
 
 PAUSE = "pause"
-_BATCH = 200
 
 
 async def pause_limit(
@@ -49,36 +47,17 @@ async def pause_limit(
 
 async def expire_pauses(engine: AsyncEngine, rulebooks: Rulebooks, *, now: datetime) -> int:
     """How many pauses had lasted as long as they may; each ends at that very instant, with an entry that says so."""
-    total = 0
-    while True:
-        async with reading(engine) as connection:
-            due = await _due(connection, now)
-        if not due:
-            return total
-        async with writing(engine) as connection:
-            await lock_all(connection, due)
-            ended = await _end(connection, due, await rulebooks.current(connection), now)
-        total += ended
-        if not ended:
-            return total
+    is_over = (Pause.ended_at.is_(None), Pause.expires_at <= now)
+    due = select(Pause.complaint_id).where(*is_over).order_by(Pause.expires_at)
 
+    async def ends(connection: AsyncConnection, ids: list[int]) -> list[Change]:
+        columns = (Pause.complaint_id, Pause.reason, Pause.expires_at)
+        rows = await connection.execute(select(*columns).where(Pause.complaint_id.in_(ids), *is_over))
+        return [
+            Change(complaint_id=row.complaint_id, events=[_expiry(row.reason, row.expires_at, now)]) for row in rows
+        ]
 
-async def _due(connection: AsyncConnection, now: datetime) -> list[int]:
-    statement = select(Pause.complaint_id).where(Pause.ended_at.is_(None), Pause.expires_at <= now)
-    return sorted(await connection.scalars(statement.order_by(Pause.expires_at).limit(_BATCH)))
-
-
-async def _end(connection: AsyncConnection, ids: list[int], rules: Rulebook, now: datetime) -> int:
-    """What is still due now that the complaints are locked: an officer may have been quicker."""
-    statement = select(Pause.complaint_id, Pause.reason, Pause.expires_at).where(
-        Pause.complaint_id.in_(ids), Pause.ended_at.is_(None), Pause.expires_at <= now
-    )
-    changes = [
-        Change(complaint_id=row.complaint_id, events=[_expiry(row.reason, row.expires_at, now)])
-        for row in await connection.execute(statement)
-    ]
-    await advance(connection, changes, rules, now=now)
-    return len(changes)
+    return await expire(engine, rulebooks, due, ends, now=now)
 
 
 def _expiry(reason: str, at: datetime, now: datetime) -> CaseEvent:
