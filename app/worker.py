@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from apscheduler.jobstores.memory import MemoryJobStore
@@ -52,6 +53,8 @@ class Jobs:
     post: Post
     started_at: datetime
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    ticking: set[asyncio.Task[Any]] = field(default_factory=set)
+    """The ticks that are at work just now."""
 
     async def pull(self) -> None:
         """Start a pull of every source that is due and that this worker is not pulling already."""
@@ -99,9 +102,28 @@ class Jobs:
         return Bench(self.plant.engine, self.plant.rulebooks, process_name(), lease, utc_now)
 
     async def finish(self) -> None:
-        """Let running pulls end, for as long as is decent."""
-        if self.running:
-            await asyncio.wait(self.running.values(), timeout=STOP_PATIENCE.total_seconds())
+        """Let running pulls and ticks end, for as long as is decent.
+
+        The scheduler cancels what still runs, and a statement that is cut off on its way to SQLite's thread may leave
+        that thread waiting, and the process with it.
+        """
+        if at_work := {*self.running.values(), *self.ticking}:
+            await asyncio.wait(at_work, timeout=STOP_PATIENCE.total_seconds())
+
+    def guarded(self, name: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """The job as the scheduler runs it: known while it is at work, and no failure of one tick is the worker's."""
+
+        async def guarded() -> None:
+            if task := asyncio.current_task():
+                self.ticking.add(task)
+                task.add_done_callback(self.ticking.discard)
+            try:
+                await job()
+            except Exception:
+                # One tick: the next one looks again; what it did not finish is still in the database.
+                _log.exception("job failed", job=name)
+
+        return guarded
 
     def _forget(self, name: str, _: asyncio.Task[None]) -> None:
         self.running.pop(name, None)
@@ -147,7 +169,7 @@ def build_scheduler(jobs: Jobs) -> AsyncIOScheduler:
         ("beat", jobs.beat, BEAT),
         *Chores(jobs.plant).all(),
     ):
-        scheduler.add_job(_guarded(name, job), "interval", seconds=tick.total_seconds(), id=name)
+        scheduler.add_job(jobs.guarded(name, job), "interval", seconds=tick.total_seconds(), id=name)
     return scheduler
 
 
@@ -185,17 +207,6 @@ def make_post(plant: Plant, webhooks: WebhookNotifier) -> Post:
         lease=timedelta(seconds=plant.settings.lease_seconds),
         retries=plant.settings.webhook_retry_seconds,
     )
-
-
-def _guarded(name: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    async def guarded() -> None:
-        try:
-            await job()
-        except Exception:
-            # One tick: the next one looks again; what it did not finish is still in the database.
-            _log.exception("job failed", job=name)
-
-    return guarded
 
 
 _worker: Table = Worker.__table__  # type: ignore[assignment]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -124,3 +125,26 @@ async def test_a_source_that_goes_is_news_once_its_circuit_once_and_its_return_o
             await jobs._pull_one("jaki")
     said = [line["event"] for line in lines if line["log_level"] != "debug" and "stamina" not in line["event"]]
     assert said == ["pull failed", "pulls fail, the circuit is open", "the source is back", "pulled"]
+
+
+async def test_a_worker_that_is_told_to_stop_lets_its_ticks_end(plant):
+    jobs, goes_on, ends = Jobs(plant, None, utc_now()), asyncio.Event(), []
+
+    async def slow():
+        await goes_on.wait()
+        ends.append("slow")
+
+    async def failing():
+        await goes_on.wait()
+        raise RuntimeError("power cut")
+
+    ticks = [asyncio.create_task(jobs.guarded("tick", job)()) for job in (slow, failing)]
+    await asyncio.sleep(0)
+    stopping = asyncio.create_task(jobs.finish())
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    goes_on.set()
+    await stopping
+    assert ends == ["slow"]
+    assert [tick.exception() for tick in ticks] == [None, None]
+    assert not jobs.ticking
