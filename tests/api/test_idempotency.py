@@ -54,7 +54,7 @@ async def _taken(desk: Desk, wanted: Move) -> int:
     [
         ("/JK1/moves", ANSWER),
         ("/JK1/notes", {"text": "Sudah ditelepon."}),
-        ("/moves", {"refs": ["JK1"], "move": ANSWER}),
+        ("/moves", {"refs": ["JK1"]} | ANSWER),
     ],
 )
 async def test_a_repeat_is_answered_as_before_and_done_once(
