@@ -201,7 +201,7 @@ async def test_an_approval_names_the_evidence_that_waits(door: Door, desk: Desk)
     refused = await door.client.post(path, json={"move": "approve"}, headers=who)
     assert (refused.status_code, refused.json()["code"]) == (409, "evidence_unreviewed")
     assert refused.json()["evidence"] == [sent["id"]]
-    body = {"move": {"move": "approve"}, "refs": ["JK1"]}
+    body = {"move": "approve", "refs": ["JK1"]}
     many = await door.client.post(f"{COMPLAINTS}/moves", json=body, headers=who)
     assert many.json()["items"][0]["problem"]["code"] == "evidence_unreviewed"
 
