@@ -35,6 +35,7 @@ from connectors.contract import SourceTraits
 
 TABLES = ("complaint", "complaint_event", "sla_clock", "stint", "pause", "queue_slot", "source_record")
 """What is filled, parents first."""
+_OPEN = sql.SQL("complaint WHERE is_open")
 _SHARE = 2_000
 _WRITTEN = 500
 _held: list[tuple[Historian, psycopg.Connection[Any]]] = []
@@ -43,17 +44,18 @@ _held: list[tuple[Historian, psycopg.Connection[Any]]] = []
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What a fill wrote: rows by table, how many complaints are open, the seconds it took."""
+    """What a database holds: rows by table, how many complaints are open, the seconds a fill took."""
 
     rows: dict[str, int]
     open: int
-    seconds: float
+    seconds: float | None = None
 
     def __str__(self) -> str:
         counted = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
         per_complaint = sum(self.rows.values()) / max(1, self.rows["complaint"])
         share = self.open / max(1, self.rows["complaint"])
-        return f"{counted} ({per_complaint:.1f} rows each); {self.open:,} open ({share:.1%}); {self.seconds:.0f} s"
+        took = "filled before" if self.seconds is None else f"{self.seconds:.0f} s"
+        return f"{counted} ({per_complaint:.1f} rows each); {self.open:,} open ({share:.1%}); {took}"
 
 
 class NotEmpty(Exception):
@@ -77,6 +79,18 @@ def fill(url: str, past: Past, *, processes: int | None = None) -> Filled:
     return Filled(rows, _settle(dsn), time.perf_counter() - begun)
 
 
+def count(url: str) -> Filled:
+    """What the database at `url` holds."""
+    with psycopg.connect(plain_dsn(url)) as connection:
+        held = {table: _count(connection, sql.Identifier(table)) for table in TABLES}
+        return Filled(held, _count(connection, _OPEN))
+
+
+def _count(connection: psycopg.Connection[Any], of: sql.Composable) -> int:
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(of)).fetchone()
+    return row[0] if row is not None else 0
+
+
 def _settle(dsn: str) -> int:
     """Leave the database as one that has run for long; the answer is how many complaints are open."""
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -84,8 +98,7 @@ def _settle(dsn: str) -> int:
             "SELECT setval(pg_get_serial_sequence('complaint', 'id'), (SELECT coalesce(max(id), 1) FROM complaint))"
         )
         connection.execute("VACUUM (ANALYZE)")
-        row = connection.execute("SELECT count(*) FROM complaint WHERE is_open").fetchone()
-    return row[0] if row is not None else 0
+        return _count(connection, _OPEN)
 
 
 def _open(url: str, until: datetime) -> None:

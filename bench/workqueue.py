@@ -19,9 +19,9 @@ from pathlib import Path
 from app.clock import utc_now
 from app.settings import Settings
 from bench.bare import Known
-from bench.databases import Databases, add_url_option, open_databases, plain_dsn
+from bench.databases import add_filled_option, add_url_option, open_databases, plain_dsn, show_database
 from bench.figures import Figure, Goal, percentile, show_table
-from bench.generator import fill
+from bench.generator import Filled, count, fill
 from bench.machine import show_machine
 from bench.past import Past
 from bench.questions import Question, asking
@@ -48,32 +48,44 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000], help="complaints, one or more sizes (100000)")
     parser.add_argument("--requests", type=int, default=200, help="requests for each figure (200)")
     add_url_option(parser)
+    add_filled_option(parser)
     options = parser.parse_args()
     show_machine("Queue")
-    medians: dict[int, Mapping[str, float]] = {}
-    with open_databases(options.url) as databases:
-        for rows in options.rows:
-            medians[rows] = _measure(databases, rows, options.requests)
+    found = _given(options.filled) if options.filled else _filled(options.url, options.rows)
+    medians = {held.rows["complaint"]: _measure(url, held, options.requests) for url, held in found}
     sizes = sorted(medians)
     for smaller, larger in pairwise(sizes):
         show_table(f"growth: p50 at {larger:,} / at {smaller:,}", _growth(medians[smaller], medians[larger]))
 
 
-def _measure(databases: Databases, rows: int, requests: int) -> dict[str, float]:
+def _given(urls: Sequence[str]) -> Iterator[tuple[str, Filled]]:
+    """Databases that are filled already."""
+    for url in urls:
+        show_database(url, where="given database")
+        yield url, count(url)
+
+
+def _filled(url: str | None, sizes: Sequence[int]) -> Iterator[tuple[str, Filled]]:
+    """A database of each size, filled for this run alone."""
+    with open_databases(url) as databases:
+        for rows in sizes:
+            with databases.fresh() as fresh:
+                yield fresh, fill(fresh, Past(rows, utc_now().replace(microsecond=0)))
+
+
+def _measure(url: str, filled: Filled, requests: int) -> dict[str, float]:
     """The medians of ours by question, the better of two takes."""
     best: dict[str, float] = {}
-    with databases.fresh() as url, tempfile.TemporaryDirectory() as name:
-        filled = fill(url, Past(rows, utc_now().replace(microsecond=0)))
-        print(f"sizes:    {filled}\n          {requests} requests a figure after {_WARM_UP} to warm up")
-        questions, known = asyncio.run(_prepare(url))
-        for question, answer in zip(questions, known, strict=True):
-            print(f"          {question.what}: {len(answer.body):,} bytes, {len(answer.said)} statements")
-        with _both(url, known, Path(name)) as callers:
-            for take in (1, 2):
-                times = {each.what: _race(callers, place, each, requests) for place, each in enumerate(questions)}
-                show_table(f"take {take} at {rows:,} complaints", _figures(times))
-                medians = {what: percentile(each.ours, 0.5) for what, each in times.items()}
-                best = {what: min(median, best.get(what, median)) for what, median in medians.items()}
+    print(f"sizes:    {filled}\n          {requests} requests a figure after {_WARM_UP} to warm up")
+    questions, known = asyncio.run(_prepare(url))
+    for question, answer in zip(questions, known, strict=True):
+        print(f"          {question.what}: {len(answer.body):,} bytes, {len(answer.said)} statements")
+    with tempfile.TemporaryDirectory() as name, _both(url, known, Path(name)) as callers:
+        for take in (1, 2):
+            times = {each.what: _race(callers, place, each, requests) for place, each in enumerate(questions)}
+            show_table(f"take {take} at {filled.rows['complaint']:,} complaints", _figures(times))
+            medians = {what: percentile(each.ours, 0.5) for what, each in times.items()}
+            best = {what: min(median, best.get(what, median)) for what, median in medians.items()}
     return best
 
 
