@@ -49,6 +49,15 @@ class DeliveryState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class DeliveryKind(StrEnum):
+    """What a message is: a step of a clock, its correction, the list of a morning, or a word about the installation."""
+
+    ALERT = "alert"
+    CORRECTION = "correction"
+    DIGEST = "digest"
+    NOTICE = "notice"
+
+
 class RuleKind(StrEnum):
     """What a proposal changes."""
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.complaint.roles import Role
 from app.db.column_types import BigId
-from app.db.tables.schema import Id, Json_, OfficerId, Schema, UnitId
+from app.db.tables.schema import Id, Json_, OfficerId, Schema, Sealed, UnitId
 
 
 class Officer(Schema):
     """Somebody who signs in; `issuer` and `subject` name whoever another sign-in vouches for.
 
-    `claimed_at` is when the newest token was issued by which the issuer told the role and the units.
+    `claimed_at` is when the newest token was issued by which the issuer told the role and the units. Alerts reach an
+    officer by `email` and by the sealed address of a chat, in `language`; `quiet_from` and `quiet_to` are minutes after
+    local midnight between which only what is urgent comes through.
     """
 
     __tablename__ = "officer"
@@ -31,6 +33,12 @@ class Officer(Schema):
     issuer: Mapped[str | None] = mapped_column(String(500))
     subject: Mapped[str | None] = mapped_column(String(255))
     claimed_at: Mapped[datetime | None]
+    email: Mapped[str | None] = mapped_column(String(254))
+    sealed_chat_url: Mapped[Sealed | None]
+    language: Mapped[str | None] = mapped_column(String(2))
+    quiet_from: Mapped[int | None]
+    quiet_to: Mapped[int | None]
+    gets_digest: Mapped[bool] = mapped_column(server_default=true())
     __table_args__ = (Index("ix_officer_issuer_subject", "issuer", "subject", unique=True),)
 
 
@@ -40,6 +48,20 @@ class OfficerUnit(Schema):
     __tablename__ = "officer_unit"
     officer_id: Mapped[OfficerId] = mapped_column(primary_key=True)
     unit_id: Mapped[UnitId] = mapped_column(primary_key=True)
+
+
+class Leave(Schema):
+    """A span in which an officer is away; what would reach them goes to the delegate, or to the next one up."""
+
+    __tablename__ = "leave"
+    id: Mapped[Id]
+    officer_id: Mapped[OfficerId]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    delegate_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("officer.id"))
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    __table_args__ = (Index("ix_leave_officer", "officer_id", "ends_at"), Index("ix_leave_ends", "ends_at"))
 
 
 class SavedView(Schema):

@@ -15,6 +15,7 @@ from app.complaint.roles import Role
 from app.db.column_types import BigId, Json, UtcDateTime, by_value
 from app.db.states import (
     AlertState,
+    DeliveryKind,
     DeliveryState,
     JobState,
     NoticeKind,
@@ -66,6 +67,7 @@ class Schema(DeclarativeBase):
         TargetUnit: by_value(TargetUnit, "target_unit"),
         Role: by_value(Role, "role"),
         AlertState: by_value(AlertState, "state"),
+        DeliveryKind: by_value(DeliveryKind, "kind"),
         DeliveryState: by_value(DeliveryState, "state"),
         RejectState: by_value(RejectState, "state"),
         RunKind: by_value(RunKind, "kind"),
