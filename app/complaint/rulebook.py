@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, tzinfo
 from typing import Self
 
 from app.sla.calendars import CompiledCalendar, always_open, compile_calendar
@@ -23,11 +23,19 @@ class DatedCalendar:
     calendar: CompiledCalendar
     effective_on: date | None = None
     former: DatedCalendar | None = None
+    published_at: datetime | None = None
 
     def on(self, day: date) -> DatedCalendar:
         """The version that governs a cycle which starts on the day: the newest that is in effect then."""
         found = self
         while found.effective_on is not None and found.effective_on > day and found.former is not None:
+            found = found.former
+        return found
+
+    def as_of(self, at: datetime) -> DatedCalendar:
+        """The newest version that was published by `at`; before the first one that one, since policies need it."""
+        found = self
+        while found.former is not None and _is_later(found.published_at, at):
             found = found.former
         return found
 
@@ -114,6 +122,24 @@ class Rulebook:
         earlier = [each for each in self.policies if each.policy == version.policy and each.version < version.version]
         return max(earlier, key=lambda each: each.version, default=None)
 
+    def as_of(self, at: datetime) -> Rulebook:
+        """The rules as they were published by `at`; every version stays known by its id."""
+        if not self.changed_between(at, None):
+            return self
+        policies = tuple(policy for policy in self.policies if not _is_later(policy.published_at, at))
+        calendars = {name: dated.as_of(at) for name, dated in self.calendars.items()}
+        return replace(self, policies=policies, calendars=calendars, chosen={})
+
+    def changed_between(self, since: datetime, until: datetime | None) -> bool:
+        """Whether any version was published after `since` and, unless it is None, by `until`."""
+        published = [policy.published_at for policy in self.policies]
+        for newest in self.calendars.values():
+            dated: DatedCalendar | None = newest
+            while dated is not None:
+                published.append(dated.published_at)
+                dated = dated.former
+        return any(_is_later(at, since) and (until is None or not _is_later(at, until)) for at in published)
+
     def judging(self, facts: Facts, *, clock: str, cycle: int, on: date) -> tuple[PolicyVersion, ...]:
         """The policy versions that judge a cycle which starts on the day, one of each family."""
         asked = self.interests.narrowed(facts)
@@ -150,3 +176,7 @@ class Rulebook:
     def _codes_above(self, unit_id: int) -> tuple[str, ...]:
         above = self.ancestors.get(unit_id, (unit_id,))
         return tuple(self.unit_codes[each] for each in above if each in self.unit_codes)
+
+
+def _is_later(published_at: datetime | None, at: datetime) -> bool:
+    return published_at is not None and published_at > at

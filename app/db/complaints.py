@@ -21,7 +21,7 @@ from app.db.case_rows import Stored, read_stored, slot_rows
 from app.db.changes import next_change, reserve_ids
 from app.db.corrections import corrections
 from app.db.moved import entries, moved_by_rules
-from app.db.tables.complaints import Complaint, ComplaintEvent, Pause, QueueSlot, SlaClock, Stint
+from app.db.tables.complaints import Complaint, ComplaintEvent, FormerFacts, Pause, QueueSlot, SlaClock, Stint
 from app.sla.clock import State
 
 NEVER = datetime.fromisoformat("9998-01-01T00:00:00+00:00")
@@ -160,6 +160,7 @@ class _Work:
         self._add_events(change, added, case, stored)
         self._add_clocks(change.complaint_id, rows, stored)
         if stored:
+            self._add_former_facts(change, stored.header)
             self._add_consequences(change.complaint_id, added, rows, stored)
         spans = _span_rows(change.complaint_id, case, events, header["received_at"])
         self._add_spans(change.complaint_id, spans, stored)
@@ -190,6 +191,12 @@ class _Work:
             found += corrections(complaint_id, stored.clocks, others, now=self.now)
         for row in found:
             self._put("event", {**_NO_EVENT, **row})
+
+    def _add_former_facts(self, change: Change, header: Mapping[str, Any]) -> None:
+        """What policies looked at is no entry of the history, so what it was until now is kept beside."""
+        if any(name in change.values and change.values[name] != header[name] for name in FACTS):
+            former = {name: header[name] for name in FACTS}
+            self._put("facts", {"complaint_id": change.complaint_id, "replaced_at": self.now, **former})
 
     def _add_clocks(self, complaint_id: int, rows: Sequence[ClockRow], stored: Stored | None) -> None:
         former = stored.clocks if stored else {}
@@ -338,12 +345,25 @@ _pause: Table = Pause.__table__  # type: ignore[assignment]
 
 _NO_EVENT: dict[str, Any] = dict.fromkeys((each.name for each in fields(CaseEvent)), None)
 CLOCK_FIELDS = tuple(each.name for each in fields(ClockRow))
+FACTS = (
+    "connectors", "category", "category_code", "channel", "classification", "policy_families", "source_due_at",
+    "is_history",
+)  # fmt: skip
+"""The columns of a header that policies look at, or figures are sliced by."""
 _EVENT_FIELDS = tuple(each.name for each in fields(CaseEvent))
 
 _STINT_FIELDS = tuple(each.name for each in fields(StintFacts))
 _PAUSE_FIELDS = tuple(each.name for each in fields(PauseFacts))
 
-_INSERTS = {"complaint": _complaint, "event": _event, "clock": _clock, "slot": _slot, "stint": _stint, "pause": _pause}
+_INSERTS: Mapping[str, Table] = {
+    "complaint": _complaint,
+    "event": _event,
+    "clock": _clock,
+    "slot": _slot,
+    "stint": _stint,
+    "pause": _pause,
+    "facts": FormerFacts.__table__,  # type: ignore[dict-item]
+}
 _CHANGES = {
     "effect": update(_event)
     .where(_event.c.complaint_id == bindparam("complaint_id_"), _event.c.key == bindparam("key_"))

@@ -68,7 +68,7 @@ class Rulebooks:
         """The newest versions by name, and the number of every version by its id."""
         columns = (
             CalendarVersion.id, CalendarVersion.version, CalendarVersion.effective_on, CalendarVersion.rules,
-            Calendar.name,
+            CalendarVersion.published_at, Calendar.name,
         )  # fmt: skip
         statement = (
             select(*columns)
@@ -83,7 +83,7 @@ class Rulebooks:
                 self._compiled[row.id] = compile_calendar(parse_rules(row.rules))
             former = newest.get(row.name)
             compiled = self._compiled[row.id]
-            newest[row.name] = DatedCalendar(row.id, compiled, row.effective_on, former)
+            newest[row.name] = DatedCalendar(row.id, compiled, row.effective_on, former, row.published_at)
             numbers[row.id] = row.version
         return newest, numbers
 

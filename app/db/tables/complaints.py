@@ -160,6 +160,28 @@ class ComplaintEvent(Schema):
             postgresql_where=condition("status = 'unknown'"),
             sqlite_where=condition("status = 'unknown'"),
         ),
+        Index("ix_complaint_event_recorded", "recorded_at", postgresql_using="brin"),
+    )
+
+
+class FormerFacts(Schema):
+    """What policies and slices looked at in a complaint's header until `replaced_at`, when something of it changed."""
+
+    __tablename__ = "former_facts"
+    id: Mapped[Id]
+    complaint_id: Mapped[ComplaintId]
+    replaced_at: Mapped[datetime]
+    connectors: Mapped[Json_]
+    category: Mapped[str | None]
+    category_code: Mapped[str | None]
+    channel: Mapped[str]
+    classification: Mapped[str | None]
+    policy_families: Mapped[Json_]
+    source_due_at: Mapped[datetime | None]
+    is_history: Mapped[bool]
+    __table_args__ = (
+        Index("ix_former_facts_complaint", "complaint_id", "replaced_at"),
+        Index("ix_former_facts_replaced", "replaced_at"),
     )
 
 

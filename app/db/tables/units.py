@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, String
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.column_types import BigId
-from app.db.tables.schema import Id, Schema, UnitId
+from app.db.tables.schema import Id, Json_, Schema, UnitId
 
 
 class Unit(Schema):
@@ -43,3 +45,16 @@ class UnitAncestor(Schema):
     ancestor_id: Mapped[UnitId] = mapped_column(primary_key=True)
     depth: Mapped[int]
     __table_args__ = (Index("ix_unit_ancestor_ancestor", "ancestor_id", "unit_id"),)
+
+
+class UnitClose(Schema):
+    """The figures of a unit and a month as they were known at `closed_at`; nothing rewrites them."""
+
+    __tablename__ = "unit_close"
+    id: Mapped[Id]
+    unit_id: Mapped[UnitId]
+    month: Mapped[str] = mapped_column(String(7))
+    closed_at: Mapped[datetime]
+    closed_by: Mapped[str]
+    figures: Mapped[Json_]
+    __table_args__ = (UniqueConstraint("unit_id", "month"),)
