@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from typing import Self
@@ -31,6 +31,13 @@ class DatedCalendar:
         while found.effective_on is not None and found.effective_on > day and found.former is not None:
             found = found.former
         return found
+
+    def all(self) -> Iterator[DatedCalendar]:
+        """Every version, the newest first."""
+        found: DatedCalendar | None = self
+        while found is not None:
+            yield found
+            found = found.former
 
     def as_of(self, at: datetime) -> DatedCalendar:
         """The newest version that was published by `at`; before the first one that one, since policies need it."""
@@ -124,21 +131,17 @@ class Rulebook:
 
     def as_of(self, at: datetime) -> Rulebook:
         """The rules as they were published by `at`; every version stays known by its id."""
-        if not self.changed_between(at, None):
+        if not any(self.published_since(at)):
             return self
         policies = tuple(policy for policy in self.policies if not _is_later(policy.published_at, at))
         calendars = {name: dated.as_of(at) for name, dated in self.calendars.items()}
         return replace(self, policies=policies, calendars=calendars, chosen={})
 
-    def changed_between(self, since: datetime, until: datetime | None) -> bool:
-        """Whether any version was published after `since` and, unless it is None, by `until`."""
-        published = [policy.published_at for policy in self.policies]
-        for newest in self.calendars.values():
-            dated: DatedCalendar | None = newest
-            while dated is not None:
-                published.append(dated.published_at)
-                dated = dated.former
-        return any(_is_later(at, since) and (until is None or not _is_later(at, until)) for at in published)
+    def published_since(self, at: datetime) -> tuple[list[int], list[int]]:
+        """The ids of the policy versions and of the calendar versions that were published after `at`."""
+        policies = [policy.id for policy in self.policies if _is_later(policy.published_at, at)]
+        dated = [each for newest in self.calendars.values() for each in newest.all()]
+        return policies, [each.version_id for each in dated if _is_later(each.published_at, at)]
 
     def judging(self, facts: Facts, *, clock: str, cycle: int, on: date) -> tuple[PolicyVersion, ...]:
         """The policy versions that judge a cycle which starts on the day, one of each family."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
-from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
 from app.sla.scorecard import Scorecard
 from app.units.figures import CLOCKS, DayTally, HoldingTally, OpenTally, TrendDay, together
+from app.units.ground import LIVE, Ground
 from app.units.periods import Period
+from app.units.slices import WHOLE_CUT, Cut, knife
 from app.units.tallies import cycle_tallies, holding_tallies, open_tallies, reported_tallies
 
 Group = tuple[int, ...]
@@ -46,26 +47,70 @@ async def read_statuses(
     period: Period,
     with_unrouted: bool,
     now: datetime,
+    ground: Ground = LIVE,
+    cut: Cut = WHOLE_CUT,
 ) -> list[Status]:
-    """The status of each group, in their order; as many statements for one as for hundreds."""
+    """The status of each group, in their order; as many statements for one as for hundreds.
+
+    `now` is the instant that the figures speak of, on a ground of an earlier one that instant.
+    """
+    whole = replace(cut, by=None)
+    told = await read_parts(
+        connection, groups, rules, period=period, with_unrouted=with_unrouted, now=now, ground=ground, cut=whole
+    )
+    return [parts.get(None) or _status(_Parts(), period, with_unrouted=with_unrouted) for parts in told]
+
+
+async def read_parts(
+    connection: AsyncConnection,
+    groups: Sequence[Group],
+    rules: Rulebook,
+    *,
+    period: Period,
+    with_unrouted: bool,
+    now: datetime,
+    ground: Ground = LIVE,
+    cut: Cut = WHOLE_CUT,
+) -> list[dict[str | None, Status]]:
+    """The status of each part of each group that has anything to tell, by what the cut tells parts apart."""
     tops = sorted({unit_id for group in groups for unit_id in group})
-    open_ones = await open_tallies(connection, tops, with_unrouted=with_unrouted, now=now)
-    cycles, days = await cycle_tallies(connection, tops, period)
-    reported = await reported_tallies(connection, tops, period)
-    held = await holding_tallies(connection, tops, period)
+    blade = knife(ground, cut)
+    open_ones = await open_tallies(connection, tops, blade, with_unrouted=with_unrouted, now=now)
+    cycles, days = await cycle_tallies(connection, tops, blade, period)
+    reported = await reported_tallies(connection, tops, blade, period)
+    held = await holding_tallies(connection, tops, blade, period)
+    found: list[dict[str | None, _Parts]] = [defaultdict(_Parts) for _ in groups]
     tree = _Tree(groups, rules.ancestors)
-    unrouted = open_ones.pop(None, OpenTally()) if with_unrouted else None
-    opened = tree.gather((unit_id, tally) for unit_id, tally in open_ones.items() if unit_id is not None)
-    clocks = tree.gather((unit_id, (clock, card)) for (unit_id, clock), card in cycles.items())
-    told = chain(days.items(), reported.items())
-    daily = tree.gather((unit_id, (place, tally)) for (unit_id, place), tally in told)
-    holding = tree.gather(held.items())
+    for (unit_id, value), opened in open_ones.items():
+        if unit_id is None:
+            for parts in found:
+                parts[value].unrouted = opened
+            continue
+        for place in tree.places(unit_id):
+            found[place][value].open.append(opened)
+    for ((unit_id, value), clock), card in cycles.items():
+        for place in tree.places(unit_id):
+            found[place][value].clocks.setdefault(clock, []).append(card)
+    for ((unit_id, value), day), tally in chain(days.items(), reported.items()):
+        for place in tree.places(unit_id):
+            found[place][value].daily.append((day, tally))
+    for (unit_id, value), holding in held.items():
+        for place in tree.places(unit_id):
+            found[place][value].holding.append(holding)
     return [
-        _status(opened[each], unrouted, clocks[each], daily[each], holding[each], period) for each in range(len(groups))
+        {value: _status(each, period, with_unrouted=with_unrouted) for value, each in parts.items()} for parts in found
     ]
 
 
-Value = TypeVar("Value")
+@dataclass(slots=True)
+class _Parts:
+    """What units below a group have of one part, not yet added up."""
+
+    open: list[OpenTally] = field(default_factory=list)
+    unrouted: OpenTally = field(default_factory=OpenTally)
+    clocks: dict[str, list[Scorecard]] = field(default_factory=lambda: {clock: [] for clock in CLOCKS})
+    daily: list[tuple[int, DayTally]] = field(default_factory=list)
+    holding: list[HoldingTally] = field(default_factory=list)
 
 
 class _Tree:
@@ -78,35 +123,21 @@ class _Tree:
             for unit_id in group:
                 self._groups[unit_id].append(place)
 
-    def gather(self, figures: Iterable[tuple[int, Value]]) -> dict[int, list[Value]]:
-        """The figures of each group, by its place; a unit below a group over both its parents is in it once."""
-        found: dict[int, list[Value]] = defaultdict(list)
-        for unit_id, value in figures:
-            above = self._ancestors.get(unit_id, (unit_id,))
-            for place in {place for ancestor in above for place in self._groups.get(ancestor, ())}:
-                found[place].append(value)
-        return found
+    def places(self, unit_id: int | None) -> set[int]:
+        """The groups above a unit, by their place; a unit below a group over both its parents is in it once."""
+        above = self._ancestors.get(unit_id, (unit_id,)) if unit_id is not None else ()
+        return {place for ancestor in above for place in self._groups.get(ancestor, ())}
 
 
-def _status(
-    opened: Sequence[OpenTally],
-    unrouted: OpenTally | None,
-    clocks: Sequence[tuple[str, Scorecard]],
-    daily: Sequence[tuple[int, DayTally]],
-    holding: Sequence[HoldingTally],
-    period: Period,
-) -> Status:
-    by_clock: dict[str, list[Scorecard]] = {clock: [] for clock in CLOCKS}
-    for clock, card in clocks:
-        by_clock.setdefault(clock, []).append(card)
+def _status(parts: _Parts, period: Period, *, with_unrouted: bool) -> Status:
     by_day = [DayTally()] * len(period.days)
-    for place, tally in daily:
+    for place, tally in parts.daily:
         by_day[place] += tally
     return Status(
-        open=sum(opened, OpenTally()),
-        unrouted=unrouted,
-        clocks={clock: together(cards) for clock, cards in by_clock.items()},
+        open=sum(parts.open, OpenTally()),
+        unrouted=parts.unrouted if with_unrouted else None,
+        clocks={clock: together(cards) for clock, cards in parts.clocks.items()},
         trend=[TrendDay(day.on, tally) for day, tally in zip(period.days, by_day, strict=True)],
         handling=sum(by_day, DayTally()),
-        holding=sum(holding, HoldingTally()),
+        holding=sum(parts.holding, HoldingTally()),
     )

@@ -25,17 +25,15 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import InstrumentedAttribute
 
 from app.complaint.cycles import CITIZEN_CLOCKS
 from app.db.column_types import UtcDateTime
-from app.db.judging import speaks
-from app.db.tables.complaints import Complaint, SlaClock, Stint
 from app.db.tables.units import UnitAncestor
 from app.sla.scorecard import AGE_LIMITS, Scorecard
 from app.sla.terms import State
 from app.units.figures import DayTally, HoldingTally, OpenTally
 from app.units.periods import Period
+from app.units.slices import Knife, Rows
 
 # Spelled as the partial indexes spell their condition: SQLite recognises it in no other form.
 _OPEN = text("complaint.is_open")
@@ -45,88 +43,101 @@ _STILL_OPEN = (State.RUNNING, State.PAUSED)
 _DAY_AHEAD = timedelta(hours=24)
 
 UnitIds = Sequence[int]
+Key = tuple[int | None, str | None]
+"""A unit, and the part of a cut that a figure belongs to."""
 
 
 async def open_tallies(
-    connection: AsyncConnection, tops: UnitIds, *, with_unrouted: bool, now: datetime
-) -> dict[int | None, OpenTally]:
+    connection: AsyncConnection, tops: UnitIds, knife: Knife, *, with_unrouted: bool, now: datetime
+) -> dict[Key, OpenTally]:
     """The open complaints of each unit in or below `tops`, and under None those that no unit holds.
 
     It reads open complaints only, however many are closed.
     """
-    place = Complaint.unit_id.in_(_below(tops))
-    due_at, reported_at = Complaint.next_due_at, Complaint.reported_at
-    statement = (
+    complaint = knife.ground.complaint.c
+    place = complaint.unit_id.in_(_below(tops))
+    due_at, reported_at = complaint.next_due_at, complaint.reported_at
+    statement: Rows = (
         select(
-            Complaint.unit_id,
+            complaint.unit_id,
+            knife.value,
             func.count(),
             _count(due_at < now),
             _count(and_(due_at >= now, due_at < now + _DAY_AHEAD)),
-            _count(Complaint.assignee_id.is_(None)),
+            _count(complaint.assignee_id.is_(None)),
             func.min(reported_at, type_=UtcDateTime),
             *(_count(reported_at >= now - limit) for limit in AGE_LIMITS),
         )
-        .where(_OPEN, or_(place, Complaint.unit_id.is_(None)) if with_unrouted else place)
-        .group_by(Complaint.unit_id)
+        .select_from(knife.ground.complaint)
+        .where(_OPEN, or_(place, complaint.unit_id.is_(None)) if with_unrouted else place)
+        .group_by(complaint.unit_id, *knife.groups)
     )
-    return {row[0]: _open_tally(row) for row in await connection.execute(statement)}
+    return {(row[0], row[1]): _open_tally(row[1:]) for row in await connection.execute(knife.narrow(statement))}
 
 
 async def cycle_tallies(
-    connection: AsyncConnection, tops: UnitIds, period: Period
-) -> tuple[dict[tuple[int, str], Scorecard], dict[tuple[int, int], DayTally]]:
+    connection: AsyncConnection, tops: UnitIds, knife: Knife, period: Period
+) -> tuple[dict[tuple[Key, str], Scorecard], dict[tuple[Key, int], DayTally]]:
     """For each unit and clock: the cycles that started in the period, were due in it, and stopped in it.
 
     The citizen's clocks belong to the unit that holds the complaint, the others to the unit that ran them. Then, for
     each unit and day of the period (by its place in it), what was due and what was resolved on it.
     """
-    cycle = _cycles(tops, period)
-    cards: dict[tuple[int, str], Scorecard] = {}
-    days: dict[tuple[int, int], DayTally] = defaultdict(DayTally)
-    for what, unit_id, clock, place, *figures in await connection.execute(
+    cycle = _cycles(tops, knife, period)
+    cards: dict[tuple[Key, str], Scorecard] = {}
+    days: dict[tuple[Key, int], DayTally] = defaultdict(DayTally)
+    for what, unit_id, value, clock, place, *figures in await connection.execute(
         union_all(_by_clock(cycle), _due_by_day(cycle), _stopped_by_day(cycle))
     ):
         if what == "clock":
-            cards[unit_id, clock] = _scorecard(*figures)
+            cards[(unit_id, value), clock] = _scorecard(*figures)
         else:
-            days[unit_id, place] += _day_tally(what, clock, figures[0], figures[1])
+            days[(unit_id, value), place] += _day_tally(what, clock, figures[0], figures[1])
     return cards, days
 
 
 async def reported_tallies(
-    connection: AsyncConnection, tops: UnitIds, period: Period
-) -> dict[tuple[int, int], DayTally]:
+    connection: AsyncConnection, tops: UnitIds, knife: Knife, period: Period
+) -> dict[tuple[Key, int], DayTally]:
     """For each unit and day of the period: the complaints reported on it, and what became of them."""
-    reported = (
+    complaint = knife.ground.complaint.c
+    statement: Rows = (
         select(
-            Complaint.unit_id,
-            _place(Complaint.reported_at, period).label("place"),
-            Complaint.reopen_count,
-            Complaint.rework_count,
-            Complaint.hops,
+            complaint.unit_id,
+            knife.value,
+            _place(complaint.reported_at, period).label("place"),
+            complaint.reopen_count,
+            complaint.rework_count,
+            complaint.hops,
         )
-        .where(Complaint.unit_id.in_(_below(tops)), _is_in(Complaint.reported_at, period))
-        .subquery()
+        .select_from(knife.ground.complaint)
+        .where(complaint.unit_id.in_(_below(tops)), _is_in(complaint.reported_at, period))
     )
-    found = reported.c
+    found = knife.narrow(statement).subquery("reported").c
     figures = (func.count(), _count(found.reopen_count > 0), _count(found.rework_count > 0), func.sum(found.hops))
-    statement = select(found.unit_id, found.place, *figures).group_by(found.unit_id, found.place)
+    keys = found.unit_id, found.value, found.place
     return {
-        (unit_id, place): DayTally(received=count, reopened=reopened, sent_back=sent_back, hops=int(hops))
-        for unit_id, place, count, reopened, sent_back, hops in await connection.execute(statement)
+        ((unit_id, value), place): DayTally(received=count, reopened=reopened, sent_back=sent_back, hops=int(hops))
+        for unit_id, value, place, count, reopened, sent_back, hops in await connection.execute(
+            select(*keys, *figures).group_by(*keys)
+        )
     }
 
 
-async def holding_tallies(connection: AsyncConnection, tops: UnitIds, period: Period) -> dict[int, HoldingTally]:
+async def holding_tallies(
+    connection: AsyncConnection, tops: UnitIds, knife: Knife, period: Period
+) -> dict[Key, HoldingTally]:
     """For each unit: its stints that ended in the period, and what it had in them of the citizens' wait."""
-    statement = (
-        select(Stint.unit_id, func.count(), func.sum(Stint.held_s))
-        .where(Stint.unit_id.in_(_below(tops)), _is_in(Stint.ended_at, period), Stint.held_s.is_not(None))
-        .group_by(Stint.unit_id)
+    stint = knife.ground.stint.c
+    statement: Rows = (
+        select(stint.unit_id, knife.value, func.count(), func.sum(stint.held_s))
+        .select_from(knife.ground.stint)
+        .where(stint.unit_id.in_(_below(tops)), _is_in(stint.ended_at, period), stint.held_s.is_not(None))
+        .group_by(stint.unit_id, *knife.groups)
     )
     return {
-        unit_id: HoldingTally(stints=count, held_s=int(held_s or 0))
-        for unit_id, count, held_s in await connection.execute(statement)
+        (unit_id, value): HoldingTally(stints=count, held_s=int(held_s or 0))
+        for unit_id, value, count, held_s in await connection.execute(knife.narrow(statement, stint.complaint_id))
     }
 
 
@@ -147,32 +158,31 @@ def _open_tally(row: Sequence[Any]) -> OpenTally:
     )
 
 
-Instant = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
-Rows = Select[*tuple[Any, ...]]
-
-
-def _cycles(tops: UnitIds, period: Period) -> CTE:
+def _cycles(tops: UnitIds, knife: Knife, period: Period) -> CTE:
     """The cycles that anything happened to in the period, read once: on which of its days were they due and stopped?
 
     `due_on` stands where the cycle is in the cohort of its due date, `stopped_on` where it stopped with a known time.
     """
-    due, stopped = _is_in(SlaClock.due_at, period), _is_in(SlaClock.stopped_at, period)
-    started = _is_in(SlaClock.started_at, period)
-    judged_due, dated_stop = and_(due, SlaClock.state.in_(_JUDGED)), and_(stopped, SlaClock.state.in_(_STOPPED))
-    return (
+    clock = knife.ground.clock.c
+    due, stopped = _is_in(clock.due_at, period), _is_in(clock.stopped_at, period)
+    started = _is_in(clock.started_at, period)
+    judged_due, dated_stop = and_(due, clock.state.in_(_JUDGED)), and_(stopped, clock.state.in_(_STOPPED))
+    statement: Rows = (
         select(
-            SlaClock.unit_id,
-            SlaClock.clock,
-            SlaClock.state,
-            SlaClock.elapsed_s,
-            SlaClock.paused_s,
+            clock.unit_id,
+            knife.value,
+            clock.clock,
+            clock.state,
+            clock.elapsed_s,
+            clock.paused_s,
             case((started, 1)).label("started"),
-            case((judged_due, _place(SlaClock.due_at, period))).label("due_on"),
-            case((dated_stop, _place(SlaClock.stopped_at, period))).label("stopped_on"),
+            case((judged_due, _place(clock.due_at, period))).label("due_on"),
+            case((dated_stop, _place(clock.stopped_at, period))).label("stopped_on"),
         )
-        .where(SlaClock.unit_id.in_(_below(tops)), or_(started, due, stopped), speaks())
-        .cte("cycle")
+        .select_from(knife.ground.clock)
+        .where(clock.unit_id.in_(_below(tops)), or_(started, due, stopped), *knife.ground.speaks)
     )
+    return knife.narrow(statement, clock.complaint_id).cte("cycle")
 
 
 def _by_clock(cycle: CTE) -> Rows:
@@ -180,6 +190,7 @@ def _by_clock(cycle: CTE) -> Rows:
     return select(
         literal_column("'clock'").label("what"),
         cycle.c.unit_id,
+        cycle.c.value,
         cycle.c.clock,
         literal_column("0").label("place"),
         func.count(cycle.c.started),
@@ -189,7 +200,7 @@ def _by_clock(cycle: CTE) -> Rows:
         func.sum(case((stopped, cycle.c.elapsed_s), else_=0)),
         func.sum(case((stopped, cycle.c.paused_s), else_=0)),
         func.aggregate_strings(case((stopped, cast(cycle.c.elapsed_s, String))), ","),
-    ).group_by(cycle.c.unit_id, cycle.c.clock)
+    ).group_by(cycle.c.unit_id, cycle.c.value, cycle.c.clock)
 
 
 def _due_by_day(cycle: CTE) -> Rows:
@@ -207,11 +218,11 @@ def _by_day(cycle: CTE, what: str, place: ColumnElement[int], *figures: ColumnEl
     zero: ColumnElement[int] = literal_column("0")
     return (
         select(
-            literal_column(f"'{what}'"), cycle.c.unit_id, cycle.c.clock, place, *figures,
+            literal_column(f"'{what}'"), cycle.c.unit_id, cycle.c.value, cycle.c.clock, place, *figures,
             zero, zero, zero, zero, cast(null(), String),
         )
         .where(place.is_not(None))
-        .group_by(cycle.c.unit_id, cycle.c.clock, place)
+        .group_by(cycle.c.unit_id, cycle.c.value, cycle.c.clock, place)
     )  # fmt: skip
 
 
@@ -239,11 +250,11 @@ def _day_tally(what: str, clock: str, count: int, met: int) -> DayTally:
     return DayTally(resolve_due=count, resolve_met=met)
 
 
-def _is_in(at: Instant, period: Period) -> ColumnElement[bool]:
+def _is_in(at: ColumnElement[Any], period: Period) -> ColumnElement[bool]:
     return and_(at >= period.since, at < period.until)
 
 
-def _place(at: Instant, period: Period) -> ColumnElement[int]:
+def _place(at: ColumnElement[Any], period: Period) -> ColumnElement[int]:
     """On which day of the period `at` lies, found by halving: local days need no function of the database this way."""
 
     def within(first: int, last: int) -> ColumnElement[int]:
