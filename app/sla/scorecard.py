@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from heapq import merge
+from itertools import chain
+from typing import Any
 
+from app.sla.sketch import ERROR, Sketch, sketch
 from app.sla.terms import State
 
 AGE_LIMITS = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30))
 """Upper ends of the ageing buckets of open cycles, each end within its bucket; the last bucket has none."""
+
+EXACT_BELOW = 10_000
+"""From so many times on a scorecard keeps a sketch of them, and its percentiles are estimates."""
 
 _NO_AGES = (0,) * (len(AGE_LIMITS) + 1)
 
@@ -31,7 +36,8 @@ class Scorecard:
     """The figures of one unit and clock; adding two gives the figures of both together.
 
     `met`, `missed` and `running_overdue` are the cohort: cycles due in the period. `times_s` are the counted seconds of
-    every stopped cycle, sorted. `ages` counts the open cycles by wall-clock age, youngest first.
+    every stopped cycle, sorted; of `EXACT_BELOW` or more there is a `sketch` instead. `ages` counts the open cycles by
+    wall-clock age, youngest first.
     """
 
     received: int = 0
@@ -45,16 +51,17 @@ class Scorecard:
     paused_s: int = 0
     times_s: tuple[int, ...] = ()
     ages: tuple[int, ...] = _NO_AGES
+    sketch: Sketch | None = None
 
     def __add__(self, other: Scorecard) -> Scorecard:
-        sums = {
+        sums: dict[str, Any] = {
             each.name: getattr(self, each.name) + getattr(other, each.name)
             for each in fields(self)
-            if each.name not in ("times_s", "ages")
+            if each.name not in ("times_s", "ages", "sketch")
         }
-        times_s = tuple(merge(self.times_s, other.times_s))
+        times_s, sketched = all_times([self, other])
         ages = tuple(mine + theirs for mine, theirs in zip(self.ages, other.ages, strict=True))
-        return Scorecard(**sums, times_s=times_s, ages=ages)
+        return Scorecard(**sums, times_s=times_s, ages=ages, sketch=sketched)
 
     @property
     def compliance(self) -> float | None:
@@ -71,7 +78,14 @@ class Scorecard:
     @property
     def mean_s(self) -> float | None:
         """The mean counted time of the stopped cycles."""
+        if self.sketch is not None:
+            return self.sketch.total_s / self.sketch.count
         return sum(self.times_s) / len(self.times_s) if self.times_s else None
+
+    @property
+    def percentile_error(self) -> float:
+        """How far a percentile may lie from the true one, as a share of it; nothing where all times are kept."""
+        return 0.0 if self.sketch is None else ERROR
 
     @property
     def median_s(self) -> float | None:
@@ -89,11 +103,22 @@ class Scorecard:
         >>> Scorecard(times_s=(10, 20, 40)).percentile_s(75)
         30.0
         """
+        if self.sketch is not None:
+            return self.sketch.percentile_s(percent)
         if not self.times_s:
             return None
         below, rest = divmod((len(self.times_s) - 1) * percent, 100)
         low, high = self.times_s[below], self.times_s[min(below + 1, len(self.times_s) - 1)]
         return low + (high - low) * rest / 100
+
+
+def all_times(cards: Sequence[Scorecard]) -> tuple[tuple[int, ...], Sketch | None]:
+    """The times of all of them, sorted once; or, where they are too many, the sketch of them."""
+    sketches = [card.sketch for card in cards if card.sketch is not None]
+    if not sketches and sum(len(card.times_s) for card in cards) < EXACT_BELOW:
+        return tuple(sorted(chain.from_iterable(card.times_s for card in cards))), None
+    rest = sketch(each for card in cards for each in card.times_s)
+    return (), sum(sketches, rest)
 
 
 def score(
@@ -103,7 +128,9 @@ def score(
 
     Only cycles due in [due_from, due_to) are in the cohort; cancelled, unjudged and merely measured ones never are.
     """
-    tally = dict.fromkeys(("received", "met", "missed", "running_overdue", "open", "unjudged", "cancelled"), 0)
+    tally: dict[str, Any] = dict.fromkeys(
+        ("received", "met", "missed", "running_overdue", "open", "unjudged", "cancelled"), 0
+    )
     elapsed_s = paused_s = 0
     times_s: list[int] = []
     ages = list(_NO_AGES)

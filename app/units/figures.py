@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import chain
 
-from app.sla.scorecard import AGE_LIMITS, Scorecard
+from app.sla.scorecard import AGE_LIMITS, Scorecard, all_times
 
 CLOCKS = ("respond", "resolve", "coordinate", "handle", "validate")
 """The clocks that a status tells of, in the order in which they are shown."""
@@ -101,6 +100,7 @@ def together(cards: Iterable[Scorecard]) -> Scorecard:
     (5, 7, 9)
     """
     parts = list(cards)
+    times_s, sketch = all_times(parts)
     return Scorecard(
         received=sum(card.received for card in parts),
         met=sum(card.met for card in parts),
@@ -108,7 +108,8 @@ def together(cards: Iterable[Scorecard]) -> Scorecard:
         running_overdue=sum(card.running_overdue for card in parts),
         elapsed_s=sum(card.elapsed_s for card in parts),
         paused_s=sum(card.paused_s for card in parts),
-        times_s=tuple(sorted(chain.from_iterable(card.times_s for card in parts))),
+        times_s=times_s,
+        sketch=sketch,
     )
 
 
