@@ -1,4 +1,4 @@
-"""Files as three cities publish them: made up row by row in their shapes, and recounted by a database of another make."""
+"""Files as three cities publish them: made up row by row in their shapes, and recounted by another database."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -69,7 +70,9 @@ def make_file(city: City, file: Path, rows: int = 240) -> None:
 
 def _row(city: City, number: int, chance: Random) -> list[str]:
     # Noon to four, so that no time is one of those that a clock going back shows twice.
-    opened = datetime(2023, 1, 1, 12) + timedelta(days=chance.randrange(120), minutes=chance.randrange(240))
+    opened = datetime(2023, 1, 1, 12, tzinfo=ZoneInfo(city.zone)) + timedelta(
+        days=chance.randrange(120), minutes=chance.randrange(240)
+    )
     status = chance.choice((*city.closing * 6, *city.cancelling, *city.running))
     closed = opened + timedelta(days=chance.choice((-2, 0, 0, 1, 3, 9, 30)), minutes=chance.randrange(60))
     due = opened + timedelta(days=chance.choice((-1, 0, 1, 5, 10)), minutes=chance.randrange(120))
