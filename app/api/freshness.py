@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import TypedDict
 
 from app.api.instants import rfc3339
-from app.db.freshness import read_freshness
+from app.db.freshness import read_freshness, read_freshness_as_of
 
 
 class SourceFreshness(TypedDict):
@@ -19,13 +19,16 @@ class SourceFreshness(TypedDict):
     stale: bool
 
 
-async def sources_block(connection: AsyncConnection, *, now: datetime) -> list[SourceFreshness]:
-    """`{"source","complete_through","stale"}` for each enabled source, by name."""
+async def sources_block(
+    connection: AsyncConnection, *, now: datetime, as_of: datetime | None = None
+) -> list[SourceFreshness]:
+    """`{"source","complete_through","stale"}` for each enabled source; as it was known at `as_of`, if given."""
+    found = await read_freshness_as_of(connection, as_of) if as_of else await read_freshness(connection, now=now)
     return [
         SourceFreshness(
             source=each.source,
             complete_through=rfc3339(each.complete_through) if each.complete_through else None,
             stale=each.is_stale,
         )
-        for each in await read_freshness(connection, now=now)
+        for each in found
     ]

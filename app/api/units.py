@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,81 +13,35 @@ from app.api.freshness import sources_block
 from app.api.instants import rfc3339
 from app.api.paging import CursorsDep, CursorText, Limit, next_link
 from app.api.sheets import WantsCsv, sheet
-from app.api.unit_answers import (
-    SHEET_HEADER,
-    StatusAnswer,
-    StatusFigures,
-    StatusPage,
-    UnitAnswer,
-    UnitNode,
-    UnitTree,
-    period_span,
-    sheet_row,
-    status_figures,
-    tree,
-    unit_name,
-)
-from app.complaint.clocks import Rulebook
+from app.api.unit_answers import tree, unit_name
+from app.api.unit_desk import StatusDesk, StatusDeskDep
+from app.api.unit_query import ExtrasDep, TrendBy
+from app.api.unit_shapes import StatusAnswer, StatusPage, UnitAnswer, UnitNode, UnitTree
+from app.api.unit_sheets import SHEET_HEADER, part_rows, sheet_row
 from app.dependencies import CallerDep, HouseDep, Now, Reading
-from app.people.callers import Caller
-from app.units.directory import Directory, UnitCard, read_directory
-from app.units.links import Links
-from app.units.periods import DEFAULT, Period, read_period
-from app.units.status import read_statuses
+from app.units.directory import Directory, read_directory
 
 router = APIRouter(tags=["units"])
 
 Code = Annotated[str, Path(max_length=80)]
-Span = Annotated[str, Query(max_length=7, description="7d, 30d or 90d of local days up to now, or a month: 2026-11.")]
 Csv: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every answer about units is made of: the caller's part of the tree, the rules, the instant."""
+    """What every answer about units is made of: the caller's part of the tree, and the instant."""
 
     connection: Reading
-    caller: Caller
     directory: Directory
-    rules: Rulebook
     now: datetime
-
-    async def figures(self, groups: Sequence[Sequence[UnitCard]], period: Period) -> list[StatusFigures]:
-        """The figures of each group; what no unit holds is told at the top, to whoever covers it."""
-        whole = self.caller.scope.is_whole
-        statuses = await read_statuses(
-            self.connection,
-            [tuple(unit.id for unit in group) for group in groups],
-            self.rules,
-            period=period,
-            with_unrouted=whole,
-            now=self.now,
-        )
-        return [
-            status_figures(group, status, self._links(group, period), is_top=all(not unit.parent_ids for unit in group))
-            for group, status in zip(groups, statuses, strict=True)
-        ]
-
-    def _links(self, group: Sequence[UnitCard], period: Period) -> Links:
-        ids = {unit.id for unit in group}
-        validators = self.rules.ancestors.get(self.rules.validator_id, ()) if self.rules.validator_id else ()
-        return Links([unit.code for unit in group], period, self.now, not ids.isdisjoint(validators))
 
 
 async def _desk(connection: Reading, caller: CallerDep, house: HouseDep, now: Now) -> Desk:
     rules = await house.rulebooks.current(connection)
-    directory = await read_directory(connection, caller.scope, rules.ancestors)
-    return Desk(connection, caller, directory, rules, now)
+    return Desk(connection, await read_directory(connection, caller.scope, rules.ancestors), now)
 
 
 DeskDep = Annotated[Desk, Depends(_desk)]
-
-
-async def _period(house: HouseDep, now: Now, period: Span = DEFAULT) -> Period:
-    return read_period(period, now=now, zone=house.settings.zone)
-
-
-PeriodDep = Annotated[Period, Depends(_period)]
 
 
 @router.get("/units", response_model=UnitTree, responses=Csv)
@@ -105,12 +58,12 @@ async def unit_tree(desk: DeskDep, wants_csv: WantsCsv) -> Response:
 @router.get("/units/status", response_model=StatusPage, responses=Csv)
 async def statuses(
     request: Request,
-    desk: DeskDep,
-    period: PeriodDep,
+    desk: StatusDeskDep,
     cursors: CursorsDep,
     wants_csv: WantsCsv,
     parent: Annotated[str | None, Query(max_length=80, description="The code of the unit right above.")] = None,
     unit_type: Annotated[str | None, Query(alias="type", max_length=30, description="The type of the units.")] = None,
+    trend_by: TrendBy = "day",
     limit: Limit = 50,
     cursor: CursorText = None,
 ) -> Response:
@@ -124,12 +77,11 @@ async def statuses(
     rest = [unit for unit in units if place is None or unit.code > str(place[0])]
     shown = rest[:limit]
     next_cursor = cursors.encode(kind, [shown[-1].code]) if len(rest) > limit else None
-    items = await desk.figures([[unit] for unit in shown], period)
+    items = await desk.figures([[unit] for unit in shown], by_week=trend_by == "week")
     if wants_csv:
-        answer = sheet("units-status", SHEET_HEADER, (sheet_row(item) for item in items))
+        answer = sheet("units-status", SHEET_HEADER, (sheet_row(item, desk.spoken) for item in items))
     else:
-        spans = {"next_cursor": next_cursor, "period": period_span(period)}
-        answer = _answer({"items": items, **spans, **await _freshness(desk)})
+        answer = _answer({"items": items, "next_cursor": next_cursor, **await desk.frame()})
     answer.headers.update(next_link(request, next_cursor))
     return answer
 
@@ -153,22 +105,25 @@ async def one_unit(desk: DeskDep, code: Code) -> Response:
 
 
 @router.get("/units/{code}/status", response_model=StatusAnswer, responses=Csv)
-async def one_status(desk: DeskDep, period: PeriodDep, wants_csv: WantsCsv, code: Code) -> Response:
+async def one_status(
+    desk: StatusDeskDep, wants_csv: WantsCsv, extras: ExtrasDep, code: Code, trend_by: TrendBy = "day"
+) -> Response:
     """How one unit does, with all below it."""
-    return await _status(desk, [desk.directory.find(code)], period, "unit-status", wants_csv=wants_csv)
+    answer = await desk.answer([desk.directory.find(code)], extras, by_week=trend_by == "week")
+    return _status(desk, answer, "unit-status", wants_csv=wants_csv)
 
 
 @router.get("/overview", response_model=StatusAnswer, responses=Csv)
-async def overview(desk: DeskDep, period: PeriodDep, wants_csv: WantsCsv) -> Response:
+async def overview(desk: StatusDeskDep, wants_csv: WantsCsv, extras: ExtrasDep, trend_by: TrendBy = "day") -> Response:
     """How everything does that the caller covers: the root unit, or several topmost ones together."""
-    return await _status(desk, desk.directory.tops(), period, "overview", wants_csv=wants_csv)
+    answer = await desk.answer(desk.directory.tops(), extras, by_week=trend_by == "week")
+    return _status(desk, answer, "overview", wants_csv=wants_csv)
 
 
-async def _status(desk: Desk, group: Sequence[UnitCard], period: Period, name: str, *, wants_csv: bool) -> Response:
-    (figures,) = await desk.figures([group], period)
-    if wants_csv:
-        return sheet(name, SHEET_HEADER, [sheet_row(figures)])
-    return _answer({**figures, "period": period_span(period), **await _freshness(desk)})
+def _status(desk: StatusDesk, answer: StatusAnswer, name: str, *, wants_csv: bool) -> Response:
+    if not wants_csv:
+        return _answer(answer)
+    return sheet(name, SHEET_HEADER, [sheet_row(answer, desk.spoken), *part_rows(answer, desk.spoken)])
 
 
 async def _freshness(desk: Desk) -> dict[str, object]:

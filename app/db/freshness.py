@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.tables.sources import Source
+from app.db.column_types import UtcDateTime
+from app.db.states import RunKind
+from app.db.tables.sources import Source, SourceRun
 
 MISSED_PULLS = 3
 SHORTEST = timedelta(minutes=15)
@@ -33,6 +35,23 @@ async def read_freshness(connection: AsyncConnection, *, now: datetime) -> list[
     source is never pulled and cannot be late.
     """
     return [_freshness(*row, now) for row in await connection.execute(_enabled)]
+
+
+async def read_freshness_as_of(connection: AsyncConnection, at: datetime) -> list[Freshness]:
+    """Every enabled source that there was at an earlier instant, as far as its runs that had ended by then went."""
+    runs = (
+        select(SourceRun.source_id, func.max(SourceRun.complete_through, type_=UtcDateTime).label("through"))
+        .where(SourceRun.finished_at <= at, SourceRun.kind.in_((RunKind.PULL, RunKind.IMPORT)))
+        .group_by(SourceRun.source_id)
+        .subquery()
+    )
+    statement = (
+        select(Source.name, Source.every_s, runs.c.through)
+        .join(runs, runs.c.source_id == Source.id, isouter=True)
+        .where(Source.is_enabled, Source.created_at <= at)
+        .order_by(Source.name)
+    )
+    return [_freshness(*row, at) for row in await connection.execute(statement)]
 
 
 def _freshness(name: str, every_s: int | None, complete_through: datetime | None, now: datetime) -> Freshness:

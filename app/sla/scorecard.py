@@ -83,6 +83,11 @@ class Scorecard:
         return sum(self.times_s) / len(self.times_s) if self.times_s else None
 
     @property
+    def stopped(self) -> int:
+        """How many times there are."""
+        return self.sketch.count if self.sketch is not None else len(self.times_s)
+
+    @property
     def percentile_error(self) -> float:
         """How far a percentile may lie from the true one, as a share of it; nothing where all times are kept."""
         return 0.0 if self.sketch is None else ERROR

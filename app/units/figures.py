@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
 
 from app.sla.scorecard import AGE_LIMITS, Scorecard, all_times
 
@@ -87,10 +88,21 @@ class DayTally:
 
 @dataclass(frozen=True, slots=True)
 class TrendDay:
-    """A day of the trend, on its date."""
+    """A day of the trend, on its date; or several in a row, the last of them `to`."""
 
     on: date
     tally: DayTally
+    to: date | None = None
+
+
+def by_week(days: Iterable[TrendDay]) -> list[TrendDay]:
+    """The days by weeks that begin on Monday; the first and the last may have fewer days."""
+    weeks = groupby(days, key=lambda day: day.on.isocalendar()[:2])
+    return [_together_on(list(each)) for _, each in weeks]
+
+
+def _together_on(days: Sequence[TrendDay]) -> TrendDay:
+    return TrendDay(days[0].on, sum((day.tally for day in days), DayTally()), days[-1].on)
 
 
 def together(cards: Iterable[Scorecard]) -> Scorecard:

@@ -6,7 +6,7 @@ A figure of a clock counts cycles; its filter lists the complaints that have suc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from app.complaint.cycles import CITIZEN_CLOCKS
@@ -21,57 +21,73 @@ _IS_OPEN: Query = {"status": ",".join(status for status in Status if status in O
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The filters of one status; `codes` are its units, `is_validator`: the validating bureau is in or below them."""
+    """The filters of one status; `codes` are its units, `is_validator`: the validating bureau is in or below them.
+
+    `more` narrows all of them to a part. `leads` is False where no filter of the queue, which knows only how things
+    stand now, would list what was counted: then there is none.
+    """
 
     codes: Sequence[str]
     period: Period
     now: datetime
     is_validator: bool = False
+    more: Query = field(default_factory=dict)
+    leads: bool = True
 
-    def open(self) -> Query:
+    def open(self) -> Query | None:
         """What is open."""
-        return self._held() | _IS_OPEN
+        return self._told(self._open())
 
-    def overdue(self) -> Query:
+    def overdue(self) -> Query | None:
         """What is open and past due."""
-        return self._held() | {"due": "overdue"}
+        return self._told(self._held() | {"due": "overdue"})
 
-    def due_24h(self) -> Query:
+    def due_24h(self) -> Query | None:
         """What is due within 24 hours."""
-        return self._held() | {"due": "24h"}
+        return self._told(self._held() | {"due": "24h"})
 
-    def unassigned(self) -> Query:
+    def unassigned(self) -> Query | None:
         """What is open and nobody's."""
-        return self.open() | {"assignee": "none"}
+        return self._told(self._open() | {"assignee": "none"})
 
-    def oldest(self) -> Query:
+    def oldest(self) -> Query | None:
         """The open one that was reported first."""
-        return self.open() | {"sort": "reported_at", "limit": "1"}
+        return self._told(self._open() | {"sort": "reported_at", "limit": "1"})
 
-    def age(self, bucket: int) -> Query:
+    def age(self, bucket: int) -> Query | None:
         """What is open and as old as a bucket says, youngest bucket first."""
-        edges = self.open()
+        edges = self._open()
         if bucket < len(AGE_LIMITS):
             edges["reported_from"] = instant(self.now - AGE_LIMITS[bucket])
         if bucket > 0:
             edges["reported_to"] = instant(self.now - AGE_LIMITS[bucket - 1])
-        return edges
+        return self._told(edges)
 
-    def reported(self) -> Query:
+    def reported(self) -> Query | None:
         """What was reported in the period."""
-        return self._held() | self._span("reported")
+        return self._told(self._held() | self._span("reported"))
 
-    def received(self, clock: str) -> Query:
+    def received(self, clock: str) -> Query | None:
         """What had a cycle of the clock start in the period."""
-        return self._run(clock) | self._span("started")
+        return self._told(self._run(clock) | self._span("started"))
 
-    def due(self, clock: str, *outcomes: str) -> Query:
+    def due(self, clock: str, *outcomes: str) -> Query | None:
         """What had a cycle of the clock due in the period, with one of these outcomes."""
-        return self._run(clock) | {"outcome": ",".join(outcomes)} | self._span("due")
+        return self._told(self._run(clock) | {"outcome": ",".join(outcomes)} | self._span("due"))
 
-    def stopped(self, clock: str) -> Query:
+    def stopped(self, clock: str) -> Query | None:
         """What had a cycle of the clock stop in the period."""
-        return self._run(clock) | {"outcome": "met,missed"} | self._span("stopped")
+        return self._told(self._run(clock) | {"outcome": "met,missed"} | self._span("stopped"))
+
+    def unrouted(self, **more: str) -> Query | None:
+        """What is open and no unit holds."""
+        return self._told({"unrouted": "true"} | (more or _IS_OPEN))
+
+    def _told(self, query: Query) -> Query | None:
+        return query | self.more if self.leads else None
+
+    def _open(self) -> Query:
+        return self._held() | _IS_OPEN
 
     def _held(self) -> Query:
         return {"unit": ",".join(self.codes)} if self.codes else {}
@@ -86,11 +102,6 @@ class Links:
 
     def _span(self, name: str) -> Query:
         return {f"{name}_from": instant(self.period.since), f"{name}_to": instant(self.period.until)}
-
-
-def unrouted(**more: str) -> Query:
-    """What is open and no unit holds."""
-    return {"unrouted": "true"} | (more or _IS_OPEN)
 
 
 def instant(at: datetime) -> str:

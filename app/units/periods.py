@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,13 @@ DEFAULT = "30d"
 ROLLING = {"7d": 7, "30d": 30, "90d": 90}
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _FIRST_YEAR = 2000
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_INSTANT_WORDS = (
+    "an RFC 3339 instant with an offset (in a URL + is %2B), or a date such as 2026-01-12: the end of that day"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,62 @@ def read_period(name: str, *, now: datetime, zone: ZoneInfo) -> Period:
     if first > today:
         raise InvalidInput("period", f"{name} has not begun")
     return _period(name, first, min(today, _last_of_month(first)), now, zone)
+
+
+def read_as_of(text: str | None, *, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """The instant that figures shall speak of: an RFC 3339 one, or the end of a local day; None without a text.
+
+    >>> zone = ZoneInfo("Asia/Jakarta")
+    >>> now = datetime(2026, 11, 24, 9, 30, tzinfo=zone)
+    >>> read_as_of("2026-11-23", now=now, zone=zone).isoformat()
+    '2026-11-24T00:00:00+07:00'
+
+    Raises: InvalidInput, when it is none, lies ahead, or before the first year of all periods.
+    """
+    if text is None:
+        return None
+    try:
+        at = _read_instant(text, zone)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput("as_of", f"must be {_INSTANT_WORDS}") from error
+    if at > now:
+        raise InvalidInput("as_of", "lies in the future")
+    if at.year <= _FIRST_YEAR:
+        raise InvalidInput("as_of", f"must lie after the year {_FIRST_YEAR}")
+    return at
+
+
+def _read_instant(text: str, zone: ZoneInfo) -> datetime:
+    if _DATE.fullmatch(text):
+        return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), zone)
+    matched = _INSTANT.fullmatch(text)
+    if matched is None:
+        raise ValueError(text)
+    return datetime.fromisoformat(f"{matched[1]}T{matched[2]}{matched[3].upper()}").astimezone(UTC)
+
+
+def before(period: Period, *, now: datetime, zone: ZoneInfo) -> Period:
+    """The period to compare with: as many days right before, or the month before.
+
+    Where the period goes on, so much of the former one as had passed at the same time of its own.
+
+    >>> zone = ZoneInfo("Asia/Jakarta")
+    >>> now = datetime(2026, 11, 24, 9, 30, tzinfo=zone)
+    >>> former = before(read_period("2026-11", now=now, zone=zone), now=now, zone=zone)
+    >>> former.name, former.since.isoformat(), former.until.isoformat()
+    ('2026-10', '2026-10-01T00:00:00+07:00', '2026-10-24T09:30:00+07:00')
+    """
+    first, count = period.days[0].on, len(period.days)
+    if period.name in ROLLING:
+        start, whole, name = first - timedelta(days=count), count, period.name
+    else:
+        start = (first - timedelta(days=1)).replace(day=1)
+        whole, name = (first - start).days, f"{start:%Y-%m}"
+    if period.until < now:
+        return _period(name, start, start + timedelta(days=whole - 1), now, zone)
+    last = start + timedelta(days=min(count, whole) - 1)
+    until = datetime.combine(last, now.astimezone(zone).time(), zone) if count <= whole else now
+    return _period(name, start, last, until, zone)
 
 
 def _last_of_month(first: date) -> date:

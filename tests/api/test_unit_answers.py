@@ -195,8 +195,8 @@ async def test_a_period_that_is_none_is_refused_by_name(admin: Caller) -> None:
 
 
 async def test_what_is_not_known_is_refused(admin: Caller) -> None:
-    answer = await admin.get("/units/kota/status", 422, as_of="2026-01-01T00:00:00Z")
-    assert answer["errors"] == [{"field": "as_of", "message": "is not known"}]
+    answer = await admin.get("/units/kota/status", 422, since="2026-01-01T00:00:00Z")
+    assert answer["errors"] == [{"field": "since", "message": "is not known"}]
 
 
 async def test_the_same_figures_come_as_csv(admin: Caller) -> None:
