@@ -51,7 +51,8 @@ async def read_freshness_as_of(connection: AsyncConnection, at: datetime) -> lis
         .where(Source.is_enabled, Source.created_at <= at)
         .order_by(Source.name)
     )
-    return [_freshness(*row, at) for row in await connection.execute(statement)]
+    rows = await connection.execute(statement)
+    return [_freshness(row.name, row.every_s, row.through, at) for row in rows]
 
 
 def _freshness(name: str, every_s: int | None, complete_through: datetime | None, now: datetime) -> Freshness:
