@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, String
+from sqlalchemy import BigInteger, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.column_types import BigId
@@ -39,3 +39,11 @@ class KeptAnswer(Schema):
     sealed: Mapped[Sealed]
     created_at: Mapped[datetime]
     __table_args__ = (Index("ix_kept_answer_created", "created_at"),)
+
+
+class UnitChange(Schema):
+    """The last change of what a unit holds or once held, as far as somebody has gathered it; unit 0 is no unit."""
+
+    __tablename__ = "unit_change"
+    unit_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    change_no: Mapped[int] = mapped_column(BigInteger)
