@@ -7,19 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, and_, insert, or_, select, update
+from sqlalchemy import Table, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.alerts.messages import AlertFacts
-from app.alerts.notifiers import Endpoint, Notice
+from app.alerts.gathering import read_batch
+from app.alerts.notifiers import Notice
 from app.alerts.outbox import refresh, withdraw
 from app.db.changes import database_now
 from app.db.states import DeliveryState
-from app.db.tables.alerts import Alert, Delivery, DeliveryAttempt, Webhook
-from app.db.tables.complaints import Complaint, SlaClock
-from app.db.tables.rules import Policy
-from app.db.tables.units import Unit
-from app.sla.clock import State
+from app.db.tables.alerts import Delivery, DeliveryAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +65,11 @@ async def claim(
     ids = await _lease_due(connection, channels, owner, lease, now, limit)
     if not ids:
         return Claimed((), 0)
-    rows = list(await connection.execute(_DETAILS.where(Delivery.id.in_(ids)).order_by(Delivery.next_attempt_at)))
-    gone = [row.id for row in rows if not _stands(row)]
+    batch = await read_batch(connection, ids)
+    gone = [row.id for row in batch.rows if not batch.stands(row)]
     await refresh(connection, await withdraw(connection, gone))
-    return Claimed([_claim(row, owner) for row in rows if _stands(row)], len(gone))
+    standing = [row for row in batch.rows if batch.stands(row)]
+    return Claimed([Claim(batch.notice(row), row.channel, owner, row.attempts) for row in standing], len(gone))
 
 
 async def mark(connection: AsyncConnection, results: Sequence[Result]) -> None:
@@ -94,7 +91,7 @@ async def mark(connection: AsyncConnection, results: Sequence[Result]) -> None:
         for result in results
     ]
     await connection.execute(insert(_attempt), attempts)
-    await refresh(connection, {result.claim.notice.alert.id for result in results})
+    await refresh(connection, {each for result in results for each in result.claim.notice.alert_ids})
 
 
 async def _lease_due(
@@ -121,35 +118,6 @@ async def _lease_due(
     return ids
 
 
-def _stands(row: Any) -> bool:
-    """Whether there is still a reason to tell: the clock runs towards the same due time and nobody knows of it yet."""
-    is_reachable = row.webhook_id is None or bool(row.webhook_is_active)
-    return (
-        is_reachable
-        and row.acknowledged_at is None
-        and row.clock_state is State.RUNNING
-        and row.clock_due_at == row.due_at
-    )
-
-
-def _claim(row: Any, owner: str) -> Claim:
-    facts = AlertFacts(
-        id=row.alert_id,
-        complaint_id=row.complaint_id,
-        ticket_code=row.ticket_code,
-        unit_code=row.unit_code,
-        unit_name=row.unit_name,
-        clock=row.clock,
-        cycle=row.cycle,
-        rule=row.rule,
-        step=row.step,
-        due_at=row.due_at,
-        raised_at=row.raised_at,
-    )
-    endpoint = Endpoint(row.url, row.sealed_secret) if row.webhook_id is not None else None
-    return Claim(Notice(row.id, facts, endpoint), row.channel, owner, row.attempts)
-
-
 def _mark(result: Result) -> Any:
     is_ours = Delivery.lease_owner == result.claim.owner
     statement = update(Delivery).where(Delivery.id == result.claim.notice.id)
@@ -161,26 +129,3 @@ def _mark(result: Result) -> Any:
 
 
 _attempt: Table = DeliveryAttempt.__table__  # type: ignore[assignment]
-
-# The ladder belongs to the family of the rule: after a change within the family it is the same clock that counts.
-_CLOCK_OF = and_(
-    SlaClock.complaint_id == Alert.complaint_id,
-    SlaClock.clock == Alert.clock,
-    SlaClock.cycle == Alert.cycle,
-    SlaClock.family == Policy.family,
-)
-_DETAILS = (
-    select(
-        Delivery.id, Delivery.channel, Delivery.attempts, Delivery.webhook_id, Delivery.alert_id,
-        Alert.complaint_id, Alert.clock, Alert.cycle, Alert.rule, Alert.step, Alert.due_at, Alert.raised_at,
-        Alert.acknowledged_at, Complaint.ticket_code, Unit.code.label("unit_code"), Unit.name.label("unit_name"),
-        Webhook.url, Webhook.sealed_secret, Webhook.is_active.label("webhook_is_active"),
-        SlaClock.state.label("clock_state"), SlaClock.due_at.label("clock_due_at"),
-    )
-    .join(Alert, Alert.id == Delivery.alert_id)
-    .join(Complaint, Complaint.id == Alert.complaint_id)
-    .outerjoin(Unit, Unit.id == Alert.unit_id)
-    .outerjoin(Webhook, Webhook.id == Delivery.webhook_id)
-    .outerjoin(Policy, Policy.name == Alert.rule)
-    .outerjoin(SlaClock, _CLOCK_OF)
-)  # fmt: skip

@@ -123,7 +123,7 @@ def _result(post: Post, claimed: Claim, task: _Task) -> Result:
         answer, asked_at, took_ms = task.result()
     state, next_attempt_at = DeliveryState.DELIVERED, None
     if not answer.is_delivered:
-        pause = pause_after(claimed.attempts, post.retries, claimed.notice.id)
+        pause = None if answer.is_final else pause_after(claimed.attempts, post.retries, claimed.notice.id)
         state = DeliveryState.DEAD if pause is None else DeliveryState.PENDING
         next_attempt_at = None if pause is None else now + pause
     return Result(claimed, answer.text, asked_at, took_ms, state, next_attempt_at, now)
@@ -140,7 +140,8 @@ async def _write_down(post: Post, results: Sequence[Result]) -> Sent:
             _log.warning(
                 "delivery failed",
                 delivery=result.claim.notice.id,
-                alert=result.claim.notice.alert.id,
+                kind=str(result.claim.notice.content.kind),
+                channel=result.claim.channel,
                 attempt=result.claim.attempts,
                 answer=result.answer,
                 state=str(result.state),

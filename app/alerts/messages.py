@@ -1,44 +1,58 @@
-"""What an alert says: facts as a value, and its text in Indonesian and English."""
+"""How messages are worded: one sentence for each alert, and whole letters of every kind, in Indonesian and English."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from html import escape
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.units import format_unit
 
-from app.alerts.catalogue import CLOCKS, TEXTS
-from app.alerts.ladder import BREACH_STEP, Level, level_of
+from app.alerts.catalogue import CLOCKS, INCIDENTS, LETTERS, TEXTS
+from app.alerts.contents import AlertFacts, Alerts, Content, Correction, Digest, DigestItem, Incident, seconds_late
+from app.alerts.ladder import BREACH_STEP
+
+_MORNING = time(7, 30)
+"""When a digest is made, and what its lateness counts to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertFacts:
-    """One alert as it is told: never the complainant's identity, nor a word of the complaint."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sentence, with the address behind it where there is one."""
 
-    id: int
-    complaint_id: int
-    ticket_code: str | None
-    unit_code: str | None
-    unit_name: str | None
-    clock: str
-    cycle: int
-    rule: str
-    step: int
-    due_at: datetime
-    raised_at: datetime
+    text: str
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message in one language: what it is called, what it says, and how it ends."""
+
+    subject: str
+    lines: tuple[Line, ...]
+    ending: str
+    language: str
 
     @property
-    def level(self) -> Level:
-        """How serious it is."""
-        return level_of(self.step)
+    def text(self) -> str:
+        """The letter without markup."""
+        said = [f"{line.text}\n{line.link}" if line.link else line.text for line in self.lines]
+        return "\n\n".join([*said, f"-- \n{self.ending}"]) + "\n"
 
     @property
-    def late_s(self) -> int:
-        """Whole seconds past the due time when it was raised; 0 before it."""
-        return max(0, int((self.raised_at - self.due_at).total_seconds()))
+    def html(self) -> str:
+        """The letter as a page; whatever stands in it is text."""
+        said = "\n".join(_paragraph(line) for line in self.lines)
+        return (
+            f'<!doctype html>\n<html lang="{self.language}">\n<head><meta charset="utf-8">'
+            f"<title>{escape(self.subject)}</title></head>\n"
+            f'<body style="font-family:sans-serif;line-height:1.5">\n<h1 style="font-size:1.1em">'
+            f"{escape(self.subject)}</h1>\n{said}\n<hr>\n<p><small>{escape(self.ending)}</small></p>\n</body>\n</html>\n"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +62,105 @@ class Wording:
     zone: ZoneInfo
     public_url: str | None = None
 
-    def link(self, facts: AlertFacts) -> str | None:
+    def link(self, about: AlertFacts | DigestItem) -> str | None:
         """Where the complaint can be read; None while the installation has no public address."""
         if self.public_url is None:
             return None
-        return f"{self.public_url}/complaints/{quote(facts.ticket_code or str(facts.complaint_id), safe='')}"
+        return f"{self.public_url}/complaints/{quote(about.ticket_code or str(about.complaint_id), safe='')}"
 
     def text(self, facts: AlertFacts, language: str) -> str:
         """The alert as one sentence or two, with the link behind it; equal for every attempt to deliver it."""
-        words = TEXTS[language]
-        sentence = words[facts.level].format(
-            code=facts.ticket_code or f"#{facts.complaint_id}",
-            clock=CLOCKS[language].get(facts.clock, facts.clock),
-            unit=facts.unit_name or words["unrouted"],
-            due=self._instant(facts.due_at, language),
-            late=_span(timedelta(seconds=facts.late_s), language),
-            percent=facts.step,
-            nth=facts.step - BREACH_STEP,
-        )
-        link = self.link(facts)
+        sentence, link = self._sentence(TEXTS[language][facts.level], facts, language), self.link(facts)
         return f"{sentence} {link}" if link else sentence
+
+    def letter(self, content: Content, language: str) -> Letter:
+        """The whole message; equal for every attempt to deliver it."""
+        match content:
+            case Alerts():
+                subject, lines = self._alerts(content, language)
+            case Correction(facts=facts):
+                subject = _filled(LETTERS[language]["correction_subject"], _named(facts, language))
+                lines = [Line(self._sentence(LETTERS[language]["correction"], facts, language), self.link(facts))]
+            case Digest():
+                subject, lines = self._digest(content, language)
+            case Incident():
+                subject, lines = self._incident(content, language)
+        return Letter(_one_line(subject), tuple(lines), LETTERS[language]["ending"], language)
+
+    def _alerts(self, alerts: Alerts, language: str) -> tuple[str, list[Line]]:
+        first, words = alerts.facts[0], LETTERS[language]
+        said = [(TEXTS[language][each.level], each) for each in alerts.facts]
+        lines = [Line(self._sentence(pattern, each, language), self.link(each)) for pattern, each in said]
+        lines += [Line(words["told_for"])] if alerts.is_for_another else []
+        lines += [Line(words["told_instead"])] if alerts.is_instead else []
+        return _filled(words[f"{first.level}_subject"], _named(first, language)), lines
+
+    def _digest(self, digest: Digest, language: str) -> tuple[str, list[Line]]:
+        words = LETTERS[language]
+        day = format_date(digest.on, words["day"], locale=language)
+        counts = {"day": day, "overdue": str(digest.overdue), "today": str(digest.due_today)}
+        lines = [Line(_filled(words["digest"], counts))]
+        morning = datetime.combine(digest.on, _MORNING, self.zone)
+        lines += [Line(self._item(item, morning, language), self.link(item)) for item in digest.items]
+        if more := digest.overdue + digest.due_today - len(digest.items):
+            lines.append(Line(_filled(words["digest_more"], {"more": str(more)}), self._queue_link()))
+        return _filled(words["digest_subject"], counts), lines
+
+    def _item(self, item: DigestItem, as_of: datetime, language: str) -> str:
+        late = seconds_late(item.due_at, as_of)
+        named = _named(item, language) | {
+            "due": self._instant(item.due_at, language),
+            "late": _span(timedelta(seconds=late), language),
+        }
+        return _filled(LETTERS[language]["digest_late" if late else "digest_due"], named)
+
+    def _incident(self, incident: Incident, language: str) -> tuple[str, list[Line]]:
+        words, known = LETTERS[language], INCIDENTS[language]
+        what = _filled(known.get(incident.what, known["other"]), {"key": incident.key, **incident.about})
+        since = self._instant(incident.since, language)
+        kind = "incident_over" if incident.is_over else "incident"
+        line = Line(_filled(words[kind], {"what": what, "since": since}))
+        advice = known.get(f"{incident.what}_advice")
+        return _filled(words[f"{kind}_subject"], {"what": what}), [line, *([Line(advice)] if advice else [])]
+
+    def _sentence(self, pattern: str, facts: AlertFacts, language: str) -> str:
+        named = _named(facts, language) | {
+            "due": self._instant(facts.due_at, language),
+            "late": _span(timedelta(seconds=facts.late_s), language),
+            "percent": str(facts.step),
+            "nth": str(facts.step - BREACH_STEP),
+        }
+        return _filled(pattern, named)
+
+    def _queue_link(self) -> str | None:
+        return f"{self.public_url}/" if self.public_url else None
 
     def _instant(self, at: datetime, language: str) -> str:
         # Only the Indonesian locale knows WIB, WITA and WIT by name; English would say +0700.
         zone = format_datetime(at, "z", tzinfo=self.zone, locale="id")
         return f"{format_datetime(at, TEXTS[language]['date'], tzinfo=self.zone, locale=language)} {zone}"
+
+
+def _named(about: AlertFacts | DigestItem, language: str) -> dict[str, str]:
+    return {
+        "code": about.ticket_code or f"#{about.complaint_id}",
+        "clock": CLOCKS[language].get(about.clock, about.clock),
+        "unit": about.unit_name or TEXTS[language]["unrouted"],
+    }
+
+
+def _filled(pattern: str, values: Mapping[str, str]) -> str:
+    return _one_line(pattern.format(**values))
+
+
+def _one_line(text: str) -> str:
+    """The text without line breaks and other controls: a name from outside must not begin a header or a line."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _paragraph(line: Line) -> str:
+    link = f'<br><a href="{escape(line.link)}">{escape(line.link)}</a>' if line.link else ""
+    return f"<p>{escape(line.text)}{link}</p>"
 
 
 def _span(span: timedelta, language: str) -> str:

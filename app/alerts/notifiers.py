@@ -1,4 +1,4 @@
-"""How a message leaves the house: the notifier protocol, the console, and signed webhooks."""
+"""How a message leaves the house: the notifier protocol, the console, signed webhooks, and channels not set up."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ import httpx
 import orjson
 import structlog
 
-from app.alerts.messages import AlertFacts, Wording
+from app.alerts.catalogue import LANGUAGES
+from app.alerts.contents import AlertFacts, Alerts, Content, Correction, Digest, Incident
+from app.alerts.messages import Wording
 from app.alerts.signing import Secrets
 from app.outbound import outbound_client
 from app.vault import CannotOpen, Vault
 
 CONSOLE = "console"
+EMAIL = "email"
+CHAT = "chat"
 WEBHOOK = "webhook"
 TIMEOUT = timedelta(seconds=10)
 _MAX_ANSWER_BYTES = 64 * 1024
@@ -34,21 +38,42 @@ class Endpoint:
     sealed_secret: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """An officer or operator as they are reached; the language is the house's where they have not chosen."""
+
+    email: str | None = None
+    sealed_chat_url: bytes | None = None
+    language: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message for one recipient; `id` is the same however often it is sent."""
+    """One message for one recipient; `id` is the same however often it is sent. The console has no target."""
 
     id: str
-    alert: AlertFacts
-    endpoint: Endpoint | None = None
+    content: Content
+    target: Endpoint | Person | None = None
+
+    @property
+    def alert_ids(self) -> frozenset[int]:
+        """The alerts that it tells of, or takes back."""
+        match self.content:
+            case Alerts(facts=facts):
+                return frozenset(each.id for each in facts)
+            case Correction(facts=each):
+                return frozenset((each.id,))
+            case Digest() | Incident():
+                return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the other side said, in a few words that hold no secret."""
+    """What the other side said, in a few words that hold no secret; `is_final`: trying again would not help."""
 
     is_delivered: bool
     text: str
+    is_final: bool = False
 
 
 class Notifier(Protocol):
@@ -61,7 +86,7 @@ class Notifier(Protocol):
 
 
 class ConsoleNotifier:
-    """Writes each alert as a log line with a sentence that a person can read."""
+    """Writes each message as log lines with sentences that a person can read."""
 
     channel = CONSOLE
 
@@ -69,8 +94,17 @@ class ConsoleNotifier:
         self._wording, self._language = wording, language
 
     async def send(self, notice: Notice, *, now: datetime) -> Answer:
-        """Write the line."""
-        facts = notice.alert
+        """Write a line for each alert, or one for anything else."""
+        match notice.content:
+            case Alerts(facts=facts):
+                for each in facts:
+                    self._write(each)
+            case other:
+                letter = self._wording.letter(other, self._language)
+                _log.warning(str(other.kind), delivery=notice.id, text=letter.lines[0].text)
+        return Answer(True, "written")
+
+    def _write(self, facts: AlertFacts) -> None:
         _log.warning(
             "alert",
             alert=facts.id,
@@ -83,7 +117,17 @@ class ConsoleNotifier:
             severity=str(facts.level),
             text=self._wording.text(facts, self._language),
         )
-        return Answer(True, "written")
+
+
+class UnreachableNotifier:
+    """A channel that this installation has not set up: what should go there is dead at once, and says what to set."""
+
+    def __init__(self, channel: str, reason: str) -> None:
+        self.channel, self._reason = channel, reason
+
+    async def send(self, notice: Notice, *, now: datetime) -> Answer:
+        """Refuse."""
+        return Answer(False, self._reason, is_final=True)
 
 
 class WebhookNotifier:
@@ -97,15 +141,10 @@ class WebhookNotifier:
         self._client, self._vault, self._wording, self._timeout = client, vault, wording, timeout
 
     async def send(self, notice: Notice, *, now: datetime) -> Answer:
-        """Post the alert."""
-        if notice.endpoint is None:
-            return Answer(False, "the webhook is gone")
-        body = {
-            "type": "alert",
-            "timestamp": rfc3339(notice.alert.raised_at),
-            "data": payload(notice.alert, self._wording),
-        }
-        return await self.post(notice.endpoint, notice.id, body, now=now)
+        """Post the message."""
+        if not isinstance(notice.target, Endpoint):
+            return Answer(False, "the webhook is gone", is_final=True)
+        return await self.post(notice.target, notice.id, body_of(notice.content, self._wording), now=now)
 
     async def post(
         self, endpoint: Endpoint, message_id: str, message: Mapping[str, object], *, now: datetime
@@ -140,6 +179,25 @@ def webhook_client(allowed_hosts: Sequence[str]) -> httpx.AsyncClient:
     return outbound_client(allowed_hosts=allowed_hosts, timeout=TIMEOUT, max_bytes=_MAX_ANSWER_BYTES)
 
 
+def body_of(content: Content, wording: Wording) -> dict[str, object]:
+    """The message as a webhook carries it; equal for every attempt. Alerts told together are under `joined`."""
+    match content:
+        case Alerts(facts=facts):
+            first, *others = facts
+            at, told = first.raised_at, payload(first, wording)
+            if others:
+                told["joined"] = [payload(each, wording) for each in others]
+        case Correction(facts=facts):
+            letters = {f"text_{language}": wording.letter(content, language) for language in LANGUAGES}
+            at = facts.raised_at
+            told = payload(facts, wording) | {name: letter.lines[0].text for name, letter in letters.items()}
+        case Digest():
+            raise ValueError("a digest is for people, not for a webhook")
+        case Incident():
+            at, told = content.since, _incident(content, wording)
+    return {"type": str(content.kind), "timestamp": rfc3339(at), "data": told}
+
+
 def payload(facts: AlertFacts, wording: Wording) -> dict[str, object]:
     """The alert as a webhook carries it; equal for every attempt."""
     return {
@@ -157,6 +215,17 @@ def payload(facts: AlertFacts, wording: Wording) -> dict[str, object]:
         "text_id": wording.text(facts, "id"),
         "text_en": wording.text(facts, "en"),
         "link": wording.link(facts),
+    }
+
+
+def _incident(incident: Incident, wording: Wording) -> dict[str, object]:
+    return {
+        "key": incident.key,
+        "what": incident.what,
+        "is_over": incident.is_over,
+        "at": rfc3339(incident.since),
+        "about": dict(incident.about),
+        **{f"text_{each}": wording.letter(incident, each).lines[0].text for each in LANGUAGES},
     }
 
 

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.alerts.catalogue import CLOCKS, LANGUAGES, TEXTS
+from app.alerts.contents import AlertFacts
 from app.alerts.ladder import Firing, Level, Recipient, level_of, silent, told
-from app.alerts.messages import AlertFacts, Wording
+from app.alerts.messages import Wording
 from app.alerts.notifiers import payload
 from tests.alerts.town import WORDING, at
 

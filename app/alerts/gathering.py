@@ -1,0 +1,159 @@
+"""What leased deliveries tell and whom, read for a whole batch, and whether there is still a reason to tell it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.alerts.contents import AlertFacts, Alerts, Content, Correction, read_digest, read_incident
+from app.alerts.notifiers import WEBHOOK, Endpoint, Notice, Person
+from app.db.states import DeliveryKind
+from app.db.tables.alerts import Alert, Delivery, DeliveryAlert, Webhook
+from app.db.tables.complaints import Complaint, SlaClock
+from app.db.tables.people import Officer
+from app.db.tables.rules import Policy
+from app.db.tables.units import Unit
+from app.sla.clock import State
+
+_OFFICER = "officer:"
+_OPERATOR = "operator:"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Deliveries with all that they need to be sent."""
+
+    rows: Sequence[Any]
+    alerts_of: Mapping[str, Sequence[int]]
+    alerts: Mapping[int, Any]
+    officers: Mapping[int, Any]
+
+    def stands(self, row: Any) -> bool:
+        """Whether there is still somebody to tell, and a reason to tell them."""
+        if row.channel == WEBHOOK and not row.webhook_is_active:
+            return False
+        if (officer_id := _officer_id(row)) is not None:
+            officer = self.officers.get(officer_id)
+            if officer is None or not officer.is_active:
+                return False
+        return row.kind is not DeliveryKind.ALERT or bool(self._standing(row))
+
+    def notice(self, row: Any) -> Notice:
+        """The message of a delivery that stands."""
+        return Notice(row.id, self._content(row), self._target(row))
+
+    def _content(self, row: Any) -> Content:
+        payload = row.payload or {}
+        match row.kind:
+            case DeliveryKind.ALERT:
+                facts = sorted(map(_facts, self._standing(row)), key=lambda each: (-each.step, each.due_at))
+                return Alerts(
+                    tuple(facts),
+                    is_for_another=payload.get("for_officer_id") is not None,
+                    is_instead=payload.get("instead_of") is not None,
+                )
+            case DeliveryKind.CORRECTION:
+                return Correction(_facts(self.alerts[row.alert_id]))
+            case DeliveryKind.DIGEST:
+                return read_digest(payload)
+            case _:
+                return read_incident(payload)
+
+    def _target(self, row: Any) -> Endpoint | Person | None:
+        if row.channel == WEBHOOK:
+            return Endpoint(row.url, row.sealed_secret)
+        if row.recipient.startswith(_OPERATOR):
+            return Person(email=row.recipient.removeprefix(_OPERATOR))
+        if (officer_id := _officer_id(row)) is None:
+            return None
+        officer = self.officers[officer_id]
+        return Person(email=officer.email, sealed_chat_url=officer.sealed_chat_url, language=officer.language)
+
+    def _standing(self, row: Any) -> list[Any]:
+        return [alert for each in self.alerts_of[row.id] if _stands(alert := self.alerts[each])]
+
+
+async def read_batch(connection: AsyncConnection, delivery_ids: Sequence[str]) -> Batch:
+    """The deliveries, soonest first, with their alerts and recipients."""
+    rows = list(await connection.execute(_DELIVERIES.where(Delivery.id.in_(delivery_ids))))
+    alerts_of: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        if row.alert_id is not None:
+            alerts_of[row.id].append(row.alert_id)
+    joined = select(DeliveryAlert.delivery_id, DeliveryAlert.alert_id)
+    for delivery_id, alert_id in await connection.execute(joined.where(DeliveryAlert.delivery_id.in_(delivery_ids))):
+        alerts_of[delivery_id].append(alert_id)
+    alert_ids = {each for ids in alerts_of.values() for each in ids}
+    alerts = {row.id: row for row in await connection.execute(_ALERTS.where(Alert.id.in_(alert_ids)))}
+    return Batch(rows, alerts_of, alerts, await _officers(connection, rows))
+
+
+async def _officers(connection: AsyncConnection, rows: Sequence[Any]) -> dict[int, Any]:
+    ids = {officer_id for row in rows if (officer_id := _officer_id(row)) is not None}
+    if not ids:
+        return {}
+    columns = (Officer.id, Officer.is_active, Officer.email, Officer.sealed_chat_url, Officer.language)
+    return {row.id: row for row in await connection.execute(select(*columns).where(Officer.id.in_(ids)))}
+
+
+def _officer_id(row: Any) -> int | None:
+    return int(row.recipient.removeprefix(_OFFICER)) if row.recipient.startswith(_OFFICER) else None
+
+
+def _stands(alert: Any) -> bool:
+    """Whether the clock runs towards the same due time and nobody knows of it yet."""
+    return (
+        alert.acknowledged_at is None
+        and alert.cleared_at is None
+        and alert.clock_state is State.RUNNING
+        and alert.clock_due_at == alert.due_at
+    )
+
+
+def _facts(row: Any) -> AlertFacts:
+    return AlertFacts(
+        id=row.id,
+        complaint_id=row.complaint_id,
+        ticket_code=row.ticket_code,
+        unit_code=row.unit_code,
+        unit_name=row.unit_name,
+        clock=row.clock,
+        cycle=row.cycle,
+        rule=row.rule,
+        step=row.step,
+        due_at=row.due_at,
+        raised_at=row.raised_at,
+    )
+
+
+_DELIVERIES = (
+    select(
+        Delivery.id, Delivery.kind, Delivery.channel, Delivery.recipient, Delivery.payload, Delivery.attempts,
+        Delivery.alert_id, Webhook.url, Webhook.sealed_secret, Webhook.is_active.label("webhook_is_active"),
+    )
+    .outerjoin(Webhook, Webhook.id == Delivery.webhook_id)
+    .order_by(Delivery.next_attempt_at, Delivery.id)
+)  # fmt: skip
+# The ladder belongs to the family of the rule: after a change within the family it is the same clock that counts.
+_CLOCK_OF = and_(
+    SlaClock.complaint_id == Alert.complaint_id,
+    SlaClock.clock == Alert.clock,
+    SlaClock.cycle == Alert.cycle,
+    SlaClock.family == Policy.family,
+)
+_ALERTS = (
+    select(
+        Alert.id, Alert.complaint_id, Alert.clock, Alert.cycle, Alert.rule, Alert.step, Alert.due_at, Alert.raised_at,
+        Alert.acknowledged_at, Alert.cleared_at, Complaint.ticket_code, Unit.code.label("unit_code"),
+        Unit.name.label("unit_name"), SlaClock.state.label("clock_state"), SlaClock.due_at.label("clock_due_at"),
+    )
+    .join(Complaint, Complaint.id == Alert.complaint_id)
+    .outerjoin(Unit, Unit.id == Alert.unit_id)
+    .outerjoin(Policy, Policy.name == Alert.rule)
+    .outerjoin(SlaClock, _CLOCK_OF)
+)  # fmt: skip
