@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import limits
@@ -75,9 +75,22 @@ def _role_pair(text: object) -> tuple[str, str]:
 
 def _smtp_url(secret: SecretStr) -> SecretStr:
     parts = _parts(secret.get_secret_value())
-    if parts is None or parts.scheme not in {"smtp", "smtps"}:
-        raise PydanticCustomError("smtp_url", "must be smtp://[user:password@]host[:port] or smtps://...")
+    if parts is None or parts.scheme not in {"smtp", "smtp+starttls", "smtps"}:
+        raise PydanticCustomError(
+            "smtp_url", "must be smtp://[user:password@]host[:port], smtp+starttls:// or smtps://"
+        )
+    asked = parse_qs(parts.query, keep_blank_values=True)
+    if asked.keys() - {"from"} or parts.path.strip("/") or parts.fragment:
+        raise PydanticCustomError("smtp_url", "may say ?from=address behind the host, and nothing else")
+    for sender in asked.get("from", ()):
+        _mail_address(sender)
     return secret
+
+
+def _mail_address(text: str) -> str:
+    if len(text) > 254 or not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", text):
+        raise PydanticCustomError("mail_address", "must be an e-mail address such as tanggap@example.go.id")
+    return text
 
 
 def _parts(text: str) -> SplitResult | None:
@@ -154,6 +167,8 @@ Key = Annotated[SecretStr, AfterValidator(_not_blank)]
 Keys = Annotated[tuple[Key, ...], NoDecode, BeforeValidator(_split)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
 Host = Annotated[str, AfterValidator(_host)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+MailAddresses = Annotated[tuple[MailAddress, ...], NoDecode, BeforeValidator(_split)]
 Network = Annotated[str, AfterValidator(_network)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
 Hosts = Annotated[tuple[Host, ...], NoDecode, BeforeValidator(_split)]
@@ -194,12 +209,15 @@ class Settings(BaseSettings):
     oidc_units_claim: str = "units"
     oidc_role_map: RoleMap = ()
     smtp_url: Annotated[SecretStr, AfterValidator(_smtp_url)] | None = None
+    operator_email: MailAddresses = ()
     public_url: WebUrl | None = None
     rate_limit: Annotated[str, AfterValidator(_rate)] | None = "600/minute"
     source_rate: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 5.0
     webhook_retry_seconds: Pauses = (5, 30, 120, 600, 3600, 21_600, 86_400)
     evidence_max_bytes: Annotated[int, Field(ge=64 * 1024, le=32 * 1024 * 1024)] = 10 * 1024 * 1024
     evidence_far_m: Annotated[int, Field(ge=10, le=100_000)] = 500
+    webhook_off_days: Annotated[int, Field(ge=0, le=365)] = 7
+    delivery_days: Annotated[int, Field(ge=30, le=3650)] = 400
     claim_hours: Annotated[int, Field(ge=1, le=8760)] = 24
     reject_days: Annotated[int, Field(ge=1, le=3650)] = 180
     retention_identity_days: Days = 0

@@ -17,8 +17,6 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Table, delete
 
 from app.alerts.delivery import Post, deliver
-from app.alerts.messages import Wording
-from app.alerts.notifiers import ConsoleNotifier, Notifier, WebhookNotifier, webhook_client
 from app.alerts.watch import sweep_all
 from app.chores import Chores
 from app.clock import utc_now
@@ -28,6 +26,7 @@ from app.db.session import reading, writing
 from app.db.tables.machine import Worker
 from app.intake.health import FAILURES_TO_OPEN
 from app.intake.sources import due_sources, find_source
+from app.posting import open_post
 from app.pulling import Plant, process_name, pull_source
 from app.rules.recalculation import Bench, recalculate
 from app.workqueue.claims import expire_claims
@@ -176,9 +175,7 @@ def build_scheduler(jobs: Jobs) -> AsyncIOScheduler:
 async def run_worker(plant: Plant, stop: asyncio.Event) -> None:
     """Work until `stop` is set; running pulls are let finish."""
     async with AsyncExitStack() as stack:
-        settings = plant.settings
-        client = await stack.enter_async_context(webhook_client(settings.allowed_webhook_hosts))
-        jobs = Jobs(plant, make_post(plant, WebhookNotifier(client, plant.vault, make_wording(plant))), utc_now())
+        jobs = Jobs(plant, await stack.enter_async_context(open_post(plant)), utc_now())
         await jobs.beat()
         scheduler = build_scheduler(jobs)
         # A tick that comes while the last one still works is left out; that is no news.
@@ -190,23 +187,6 @@ async def run_worker(plant: Plant, stop: asyncio.Event) -> None:
         await jobs.finish()
         scheduler.shutdown(wait=False)
         _log.info("worker stopped", name=process_name())
-
-
-def make_wording(plant: Plant) -> Wording:
-    """How alerts are worded here."""
-    return Wording(zone=plant.settings.zone, public_url=plant.settings.public_url)
-
-
-def make_post(plant: Plant, webhooks: WebhookNotifier) -> Post:
-    """A deliverer over every channel."""
-    notifiers: list[Notifier] = [ConsoleNotifier(make_wording(plant), plant.settings.language), webhooks]
-    return Post(
-        engine=plant.engine,
-        notifiers={each.channel: each for each in notifiers},
-        clock=utc_now,
-        lease=timedelta(seconds=plant.settings.lease_seconds),
-        retries=plant.settings.webhook_retry_seconds,
-    )
 
 
 _worker: Table = Worker.__table__  # type: ignore[assignment]
