@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.complaint.errors import Forbidden
+from app.db.recent import Freshnesses
 from app.db.rulebook import Rulebooks
 from app.db.session import only_asking, reading, writing
 from app.people.attempts import Attempt
@@ -27,7 +28,7 @@ from app.people.oidc import Oidc, check_token, looks_signed
 from app.people.rates import Rates
 from app.people.sessions import OpenSession, extend_session, find_session
 from app.people.token_scopes import demand_scope
-from app.people.tokens import USE_INTERVAL, authenticate_token, note_use
+from app.people.tokens import USE_INTERVAL, Tokens, note_use
 from app.people.vouching import admit
 from app.settings import Settings
 from app.vault import Vault
@@ -80,6 +81,8 @@ class House:
     vault: Vault
     clock: Callable[[], datetime]
     rates: Rates
+    tokens: Tokens
+    freshness: Freshnesses
     schema_head: str
     cursor_key: bytes
     errands: Errands = field(default_factory=Errands)
@@ -130,17 +133,21 @@ def _wished(header: str) -> list[str]:
     return [tag for tag, weight in sorted(weighed, key=lambda wish: -float(wish[1][1]) if wish[1] else -1.0)]
 
 
-async def someone(
-    request: Request,
-    now: Now,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-) -> Caller | None:
-    """The caller by bearer token or session cookie, counted against their rate; None when nobody signed in.
+async def known(request: Request) -> Caller | None:
+    """The caller by bearer token or session cookie, found out once for each request; None when nobody signed in.
 
     Raises: NotSignedIn, when a token is shown and not valid; Forbidden, when a browser's unsafe request comes from
     elsewhere or without its CSRF token, and when a token's scopes do not reach this route; TooManyRequests.
     """
+    if not hasattr(request.state, "caller"):
+        request.state.caller = await _find_out(request, await _bearer(request))
+    return cast("Caller | None", request.state.caller)
+
+
+async def _find_out(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Caller | None:
+    """The caller, counted against their rate."""
     house = house_of(request)
+    now = house.clock()
     caller = await _by_token(house, credentials.credentials, now) if credentials else None
     if caller is None and credentials is None:
         caller = await _by_cookie(request, house, now)
@@ -152,6 +159,12 @@ async def someone(
     if caller is not None and caller.scopes:
         demand_scope(caller.name, caller.scopes, _area(request), writes=request.method not in _SAFE_METHODS)
     return caller
+
+
+# The header is named as a dependency of its own so that the document tells of it.
+async def someone(request: Request, _credentials: Annotated[object, Security(_bearer)]) -> Caller | None:
+    """See `known`."""
+    return await known(request)
 
 
 Someone = Annotated[Caller | None, Depends(someone)]
@@ -167,22 +180,29 @@ async def signed_in(caller: Someone) -> Caller:
     return caller
 
 
-CallerDep = Annotated[Caller, Depends(signed_in)]
+async def _caller(request: Request) -> Caller:
+    return await signed_in(await known(request))
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
 
 
 # Both connections come after the caller, who is looked up on another one: a request that held one connection while
 # it waits for a second would, with enough of its kind, wait for ever.
-async def _reading(request: Request, _caller: Someone) -> AsyncIterator[AsyncConnection]:
+async def _reading(request: Request) -> AsyncIterator[AsyncConnection]:
+    await known(request)
     async with reading(house_of(request).engine) as connection:
         yield connection
 
 
-async def _asking(request: Request, _caller: Someone) -> AsyncIterator[AsyncConnection]:
+async def _asking(request: Request) -> AsyncIterator[AsyncConnection]:
+    await known(request)
     async with reading(house_of(request).asking) as connection:
         yield connection
 
 
-async def _writing(request: Request, caller: Someone) -> AsyncIterator[AsyncConnection]:
+async def _writing(request: Request) -> AsyncIterator[AsyncConnection]:
+    caller = await known(request)
     house, attempt = house_of(request), cast("Attempt | None", getattr(request.state, "attempt", None))
     if attempt is None:
         async with writing(house.engine) as connection:
@@ -194,7 +214,8 @@ async def _writing(request: Request, caller: Someone) -> AsyncIterator[AsyncConn
     attempt.is_done = True
 
 
-async def _looking(request: Request, _caller: Someone) -> AsyncIterator[AsyncConnection]:
+async def _looking(request: Request) -> AsyncIterator[AsyncConnection]:
+    await known(request)
     async with reading(house_of(request).replica) as connection:
         yield connection
 
@@ -231,8 +252,7 @@ def address_of(request: Request) -> str:
 async def _by_token(house: House, bearer: str, now: datetime) -> Caller | None:
     if house.oidc is not None and looks_signed(bearer):
         return await _by_signed_token(house, house.oidc, bearer, now)
-    async with reading(house.asking) as connection:
-        caller = await authenticate_token(connection, bearer, now)
+    caller = await house.tokens.caller(house.asking, bearer, now=now)
     if caller is not None and caller.token_id is not None:
         noted = house.uses_noted.get(caller.token_id)
         if noted is None or now - noted >= USE_INTERVAL:

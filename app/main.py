@@ -50,12 +50,14 @@ from app.clock import utc_now
 from app.complaint.roles import Role
 from app.dashboard import pages, signing_in, signing_in_elsewhere
 from app.db.migrate import head
+from app.db.recent import Freshnesses
 from app.db.rulebook import Rulebooks
 from app.db.session import make_engine
 from app.dependencies import House, signed_in
 from app.people.issuer import Issuer
 from app.people.oidc import Oidc
 from app.people.rates import Rates
+from app.people.tokens import Tokens
 from app.settings import Settings
 from app.vault import Vault
 from app.workqueue.evidence_pictures import Darkroom
@@ -168,6 +170,8 @@ def _open_house(settings: Settings, clock: Callable[[], datetime]) -> House:
         vault=Vault(settings.data_key_bytes(), settings.former_data_keys()),
         clock=clock,
         rates=Rates(settings.rate_limit),
+        tokens=Tokens(settings.remember_seconds),
+        freshness=Freshnesses(settings.remember_seconds),
         schema_head=head(),
         cursor_key=settings.derive_key("cursors"),
         oidc=_oidc(settings),

@@ -212,6 +212,7 @@ class Settings(BaseSettings):
     operator_email: MailAddresses = ()
     public_url: WebUrl | None = None
     rate_limit: Annotated[str, AfterValidator(_rate)] | None = "600/minute"
+    remember_seconds: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
     source_rate: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 5.0
     webhook_retry_seconds: Pauses = (5, 30, 120, 600, 3600, 21_600, 86_400)
     evidence_max_bytes: Annotated[int, Field(ge=64 * 1024, le=32 * 1024 * 1024)] = 10 * 1024 * 1024

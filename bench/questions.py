@@ -1,4 +1,4 @@
-"""What is asked of the queue: the first overdue page of some units, page 100, one complaint; and what that takes."""
+"""What is asked of the queue: the first overdue page of some units, page 100, a search, one complaint; what it takes."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ DEEP = 100
 _KINDS = ("province", "kota", "dinas", "suku_dinas", "kelurahan")
 """The busiest unit of each kind is asked about, from the whole city down to one village."""
 _DEEP_KINDS = ("province", "kota")
+_SOUGHT = "jalan"
+"""A word of very many complaints."""
+_LAST_SOUGHT = 1_000
+_SOUGHT_PAGE = 200
 _LIST = "/api/v1/complaints"
 _TOKEN_TABLE = "api_token"
 
@@ -82,6 +86,7 @@ class Asking:
                 deep = await self._page(first, tokens[place.code], DEEP)
                 if deep is not None:
                     found.append(Question(f"page {DEEP} of all, {place.kind}", deep, tokens[place.code]))
+        found += [each for place in places[:2] for each in await self._searches(place, tokens[place.code])]
         return [*found, Question("one complaint", f"{_LIST}/{newest}", tokens[places[0].code])]
 
     async def known(self, question: Question) -> Known:
@@ -93,6 +98,15 @@ class Asking:
         with listening(self._engine) as heard:
             body = await self._get(question.path, question.headers)
         return Known(body, [said for said in heard if not _is_about_token(said)])
+
+    async def _searches(self, place: Place, token: str) -> list[Question]:
+        """The newest matches of a search, and the page on which the thousandth stands."""
+        first = f"{_LIST}?{urlencode({'q': _SOUGHT, 'unit': place.code, 'sort': '-reported_at', 'limit': _SOUGHT_PAGE})}"
+        last = await self._page(first, token, _LAST_SOUGHT // _SOUGHT_PAGE)
+        found = [Question(f"search, newest {_SOUGHT_PAGE}, {place.kind}", first, token)]
+        if last is not None:
+            found.append(Question(f"search, to the {_LAST_SOUGHT:,}th, {place.kind}", last, token))
+        return found
 
     async def _page(self, path: str, token: str, number: int) -> str | None:
         """The path of the page with this number, None where there are not so many."""

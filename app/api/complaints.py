@@ -22,9 +22,9 @@ from app.api.complaint_answers import (
 from app.api.complaint_moves import MoveBody, move_request
 from app.api.complaint_query import ComplaintQuery
 from app.api.disclosure import note_reading, note_words
-from app.api.freshness import sources_block
 from app.api.paging import Cursors, CursorsDep, CursorText, Limit, next_link
 from app.api.query_model import QueryOf
+from app.api.recent_sources import recent_sources
 from app.api.sheets import WantsCsv
 from app.dependencies import Asking, CallerDep, HouseDep, Now, Writing
 from app.intake.store import RAW
@@ -77,7 +77,7 @@ async def list_complaints(
         table = complaints_sheet(page.items)
         table.headers.update(link)
         return table
-    fresh = await sources_block(connection, now=now)
+    fresh = await recent_sources(house, connection, now=now)
     answer = ComplaintPage(items=page.items, next_cursor=next_cursor, as_of=now, sources=fresh)
     return json_answer(answer, link)
 
@@ -89,7 +89,7 @@ async def one_complaint(ref: Ref, connection: Asking, caller: CallerDep, house: 
     found = await locate(connection, ref, asker.scope)
     rules = await house.rulebooks.current(connection)
     card = await read_one(connection, found, asker, rules, now=now)
-    fresh = await sources_block(connection, now=now)
+    fresh = await recent_sources(house, connection, now=now)
     await note_words(house, connection, caller, found, card["words"], now=now)
     return complaint_answer(card, fresh, now=now)
 
@@ -114,7 +114,7 @@ async def history(
     after = (datetime.fromisoformat(str(place[0])), int(place[1] or 0)) if place else None
     page = await read_history(connection, found, asker, after=after, limit=limit)
     next_cursor = cursors.encode(kind, [page.last[0].isoformat(), page.last[1]]) if page.last else None
-    fresh = await sources_block(connection, now=now)
+    fresh = await recent_sources(house, connection, now=now)
     await note_words(house, connection, caller, found, page.words, now=now)
     answer = HistoryAnswer(items=page.items, next_cursor=next_cursor, as_of=now, sources=fresh)
     return json_answer(answer, next_link(request, next_cursor))
@@ -126,7 +126,7 @@ async def clocks(ref: Ref, connection: Asking, caller: CallerDep, house: HouseDe
     asker = asker_of(caller)
     found = await locate(connection, ref, asker.scope)
     card = await read_clocks(connection, found, asker, await house.rulebooks.current(connection), now=now)
-    fresh = await sources_block(connection, now=now)
+    fresh = await recent_sources(house, connection, now=now)
     return json_answer(ClocksAnswer(**card, next_cursor=None, as_of=now, sources=fresh))
 
 
@@ -143,7 +143,7 @@ async def source_records(ref: Ref, connection: Writing, caller: CallerDep, house
         opens = partial(house.vault.open_json, purpose=RAW)
         await note_reading(house, connection, caller, "source_record.read", f"complaint:{found}", now=now)
     items = await read_source_records(connection, found, opens)
-    fresh = await sources_block(connection, now=now)
+    fresh = await recent_sources(house, connection, now=now)
     return json_answer(SourceRecordsAnswer(items=items, next_cursor=None, as_of=now, sources=fresh))
 
 
@@ -165,7 +165,7 @@ async def take_move(
     await move(connection, found, move_request(body), asker, rules, seen=seen, claim=claim, now=now)
     card = await read_one(connection, found, asker, rules, now=now)
     await note_words(house, connection, caller, found, card["words"], now=now)
-    return complaint_answer(card, await sources_block(connection, now=now), now=now)
+    return complaint_answer(card, await recent_sources(house, connection, now=now), now=now)
 
 
 def asker_of(caller: Caller) -> Asker:

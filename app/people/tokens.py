@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import RowMapping, bindparam, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.complaint.errors import InvalidInput, NotFound
 from app.complaint.roles import Role
+from app.db.recent import Recent
 from app.db.scope import Scope
+from app.db.session import reading
 from app.db.tables.people import ApiToken, ApiTokenUnit, Officer, OfficerUnit
 from app.db.tables.units import Unit
 from app.people import audit
@@ -151,26 +154,47 @@ async def list_tokens(
     return [_entry(row, units[row["id"]]) for row in rows]
 
 
-async def authenticate_token(connection: AsyncConnection, bearer: str, now: datetime) -> Caller | None:
-    """Whose token this is; None when it is unknown, expired, revoked, or its officer has gone."""
-    token_hash = digest(bearer)
-    if token_hash is None:
-        return None
-    rows = (await connection.execute(_FIND, {"token_hash": token_hash})).all()
-    if not rows:
-        return None
-    first = rows[0]
-    is_expired = first.expires_at is not None and first.expires_at <= now
-    if is_expired or first.revoked_at is not None or not first.is_active:
-        return None
-    scope = scope_of([(row.unit_id, row.is_validator) for row in rows])
-    return Caller(first.username, first.role, first.officer_id, first.id, scope, frozenset(first.scopes or ()))
+class Tokens:
+    """Whose each token is. What was read of one serves for `remember_s` seconds: it may be revoked no later than that.
+
+    One object for each process.
+    """
+
+    def __init__(self, remember_s: float) -> None:
+        self._recent: Recent[str, tuple[Caller, datetime | None]] = Recent(remember_s)
+
+    async def caller(self, engine: AsyncEngine, bearer: str, *, now: datetime) -> Caller | None:
+        """Whose token this is; None when it is unknown, expired, revoked, or its officer has gone."""
+        token_hash = digest(bearer)
+        if token_hash is None:
+            return None
+        found = self._recent.get(token_hash)
+        if found is None:
+            asked_at = time.monotonic()
+            async with reading(engine) as connection:
+                found = await _find_holder(connection, token_hash)
+            if found is None:
+                return None
+            self._recent.keep(token_hash, found, asked_at=asked_at)
+        caller, expires_at = found
+        return caller if expires_at is None or now < expires_at else None
 
 
 async def note_use(connection: AsyncConnection, token_id: int, *, now: datetime) -> None:
     """Writes when the token was used, at most once a minute."""
     is_old = or_(ApiToken.used_at.is_(None), ApiToken.used_at <= now - USE_INTERVAL)
     await connection.execute(update(ApiToken).where(ApiToken.id == token_id, is_old).values(used_at=now))
+
+
+async def _find_holder(connection: AsyncConnection, token_hash: str) -> tuple[Caller, datetime | None] | None:
+    """Whose token this is and when it expires; None when there is none or it was ended."""
+    rows = (await connection.execute(_FIND, {"token_hash": token_hash})).all()
+    if not rows or rows[0].revoked_at is not None or not rows[0].is_active:
+        return None
+    first = rows[0]
+    scope = scope_of([(row.unit_id, row.is_validator) for row in rows])
+    caller = Caller(first.username, first.role, first.officer_id, first.id, scope, frozenset(first.scopes or ()))
+    return caller, first.expires_at
 
 
 _ENTRY_COLUMNS = ("id", "name", "prefix", "role", "created_at", "expires_at", "revoked_at", "used_at", "scopes")

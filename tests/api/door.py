@@ -79,8 +79,9 @@ async def opened(settings: Settings, *extra: APIRouter, address: str = "203.0.11
 
 
 def settings_for(database_url: str, **given: Any) -> Settings:
-    """Settings of a test: nothing of the developer's own environment."""
-    return load_settings(_env_file=None, secret_key="k" * 40, database_url=database_url, **given)
+    """Settings of a test: nothing of the developer's own environment, nothing remembered unless it is asked for."""
+    usual = {"secret_key": "k" * 40, "remember_seconds": 0}
+    return load_settings(_env_file=None, database_url=database_url, **{**usual, **given})
 
 
 def at(local: str) -> datetime:
