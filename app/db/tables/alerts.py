@@ -76,6 +76,12 @@ class Delivery(Schema):
             postgresql_where=condition("next_attempt_at IS NOT NULL"),
             sqlite_where=condition("next_attempt_at IS NOT NULL"),
         ),
+        Index(
+            "ix_delivery_dead",
+            "id",
+            postgresql_where=condition("state = 'dead'"),
+            sqlite_where=condition("state = 'dead'"),
+        ),
     )
 
 
@@ -97,11 +103,18 @@ class DeliveryAttempt(Schema):
     attempted_at: Mapped[datetime]
     answer: Mapped[str]
     took_ms: Mapped[int]
-    __table_args__ = (Index("ix_delivery_attempt_delivery", "delivery_id", "id"),)
+    __table_args__ = (
+        Index("ix_delivery_attempt_delivery", "delivery_id", "id"),
+        Index("ix_delivery_attempt_at", "attempted_at"),
+    )
 
 
 class Webhook(Schema):
-    """Where alerts of a caller's units are posted, with the sealed signing secret."""
+    """Where alerts of a caller's units are posted, with the sealed signing secret.
+
+    `failing_since` is the first failure since the last message that arrived; `off_at` is when nothing but failures
+    made us stop.
+    """
 
     __tablename__ = "webhook"
     id: Mapped[Id]
@@ -113,6 +126,8 @@ class Webhook(Schema):
     is_active: Mapped[bool]
     created_at: Mapped[datetime]
     created_by: Mapped[str]
+    failing_since: Mapped[datetime | None]
+    off_at: Mapped[datetime | None]
 
 
 class AlertRule(Schema):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Index, String
+from sqlalchemy import text as condition
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.column_types import BigId
-from app.db.tables.schema import Schema, Sealed
+from app.db.tables.schema import Id, Json_, Schema, Sealed
 
 
 class Counter(Schema):
@@ -47,3 +48,29 @@ class UnitChange(Schema):
     __tablename__ = "unit_change"
     unit_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     change_no: Mapped[int] = mapped_column(BigInteger)
+
+
+class Incident(Schema):
+    """Something about this installation that needs somebody: told once when it stays, and once when it is over.
+
+    `fine_since` is since when it was not seen any more.
+    """
+
+    __tablename__ = "incident"
+    id: Mapped[Id]
+    key: Mapped[str] = mapped_column(String(200))
+    what: Mapped[str] = mapped_column(String(30))
+    about: Mapped[Json_]
+    first_seen_at: Mapped[datetime]
+    told_at: Mapped[datetime | None]
+    fine_since: Mapped[datetime | None]
+    over_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "ix_incident_open",
+            "key",
+            unique=True,
+            postgresql_where=condition("over_at IS NULL"),
+            sqlite_where=condition("over_at IS NULL"),
+        ),
+    )
