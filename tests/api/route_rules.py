@@ -57,6 +57,7 @@ _ANYBODY = """
     GET /units/status
     GET /units/{code}
     GET /units/{code}/status
+    GET /units/{code}/signals
     GET /overview
     POST /sla/preview
     GET /alerts
