@@ -44,6 +44,7 @@ from app.api import (
 )
 from app.api.edge import Edge
 from app.api.errors import add_error_answers
+from app.api.etags import NotModified, Tags, not_modified
 from app.api.idempotency import Repeats
 from app.api.metrics import RequestMetrics
 from app.api.strictness import refuse_the_unknown
@@ -51,6 +52,7 @@ from app.clock import utc_now
 from app.complaint.roles import Role
 from app.dashboard import pages, signing_in, signing_in_elsewhere
 from app.db.migrate import head
+from app.db.reads import Reads
 from app.db.recent import Freshnesses
 from app.db.rulebook import Rulebooks
 from app.db.session import make_engine
@@ -123,7 +125,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     app.state.metrics = RequestMetrics()
     app.state.known_parameters = {}
     add_error_answers(app)
+    app.add_exception_handler(NotModified, not_modified)
     app.add_middleware(Repeats)
+    app.add_middleware(Tags)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(Edge, metrics=app.state.metrics, allowed_hosts=settings.allowed_hosts)
     _include(app)
@@ -150,11 +154,13 @@ def _lifespan(
         house = _open_house(settings, clock)
         app.state.house = house
         app.state.darkroom = Darkroom(house.vault, settings.zone)
+        app.state.reads = Reads(house.engine, house.replica, clock)
         _settle_memory()
         try:
             yield
         finally:
             await house.errands.finish()
+            await app.state.reads.close()
             await house.engine.dispose()
             await house.replica.dispose()
             gc.unfreeze()

@@ -8,8 +8,10 @@ from enum import StrEnum
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
+from fastapi import Request
 from pydantic import BaseModel, Field
 
+from app.api.etags import Asked
 from app.api.instants import parse_from, parse_to
 from app.complaint.errors import InvalidInput
 from app.complaint.lifecycle import Status
@@ -92,6 +94,11 @@ class ComplaintQuery(BaseModel):
             words=_search(self.q),
             box=_box(self.bbox),
         )
+
+
+def queue_asked(request: Request) -> Asked:
+    """What a list is about: the units of its filter."""
+    return Asked(tuple(part.strip() for part in request.query_params.get("unit", "").split(",") if part))
 
 
 def _split(field: str, text: str | None) -> tuple[str, ...]:

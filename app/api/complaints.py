@@ -20,12 +20,14 @@ from app.api.complaint_answers import (
     seen_versions,
 )
 from app.api.complaint_moves import MoveBody, move_request
-from app.api.complaint_query import ComplaintQuery
+from app.api.complaint_query import ComplaintQuery, queue_asked
 from app.api.disclosure import note_reading, note_words
+from app.api.etags import UNCHANGED, Shown, shown_sources, unless_unchanged
 from app.api.paging import Cursors, CursorsDep, CursorText, Limit, next_link
 from app.api.query_model import QueryOf
 from app.api.recent_sources import recent_sources
 from app.api.sheets import WantsCsv
+from app.db.marks import Passing
 from app.dependencies import Asking, CallerDep, HouseDep, Now, Writing
 from app.intake.store import RAW
 from app.people.audit import Details
@@ -49,10 +51,16 @@ _CONFLICTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", response_model=ComplaintPage, responses=_AS_CSV, openapi_extra=_query.described())
+@router.get(
+    "",
+    response_model=ComplaintPage,
+    responses=_AS_CSV | UNCHANGED,
+    openapi_extra=_query.described(),
+    dependencies=[Depends(unless_unchanged(queue_asked, Passing.DUE))],
+)
 async def list_complaints(
     request: Request,
-    connection: Asking,
+    connection: Shown,
     caller: CallerDep,
     house: HouseDep,
     now: Now,
@@ -77,7 +85,7 @@ async def list_complaints(
         table = complaints_sheet(page.items)
         table.headers.update(link)
         return table
-    fresh = await recent_sources(house, connection, now=now)
+    fresh = await shown_sources(request, connection, now=now)
     answer = ComplaintPage(items=page.items, next_cursor=next_cursor, as_of=now, sources=fresh)
     return json_answer(answer, link)
 

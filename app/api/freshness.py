@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import TypedDict
 
 from app.api.instants import rfc3339
-from app.db.freshness import read_freshness, read_freshness_as_of
+from app.db.freshness import Freshness, read_freshness, read_freshness_as_of
 
 
 class SourceFreshness(TypedDict):
@@ -23,7 +24,11 @@ async def sources_block(
     connection: AsyncConnection, *, now: datetime, as_of: datetime | None = None
 ) -> list[SourceFreshness]:
     """`{"source","complete_through","stale"}` for each enabled source; as it was known at `as_of`, if given."""
-    found = await read_freshness_as_of(connection, as_of) if as_of else await read_freshness(connection, now=now)
+    return told(await read_freshness_as_of(connection, as_of) if as_of else await read_freshness(connection, now=now))
+
+
+def told(found: Iterable[Freshness]) -> list[SourceFreshness]:
+    """What was read of the sources, as answers say it."""
     return [
         SourceFreshness(
             source=each.source,

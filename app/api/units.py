@@ -9,12 +9,14 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from app.api.etags import UNCHANGED
 from app.api.freshness import sources_block
 from app.api.instants import rfc3339
 from app.api.paging import CursorsDep, CursorText, Limit, next_link
 from app.api.sheets import WantsCsv, sheet
 from app.api.unit_answers import tree, unit_name
 from app.api.unit_desk import StatusDesk, StatusDeskDep
+from app.api.unit_polling import ONE_UNIT, OVERVIEW, RIGHT_BELOW
 from app.api.unit_query import ExtrasDep, TrendBy
 from app.api.unit_shapes import StatusAnswer, StatusPage, UnitAnswer, UnitNode, UnitTree
 from app.api.unit_sheets import SHEET_HEADER, part_rows, sheet_row
@@ -25,6 +27,7 @@ router = APIRouter(tags=["units"])
 
 Code = Annotated[str, Path(max_length=80)]
 Csv: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
+POLLED = Csv | UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ async def unit_tree(desk: DeskDep, wants_csv: WantsCsv) -> Response:
     return _answer({"items": items, "next_cursor": None, **await _freshness(desk)})
 
 
-@router.get("/units/status", response_model=StatusPage, responses=Csv)
+@router.get("/units/status", response_model=StatusPage, responses=POLLED, dependencies=RIGHT_BELOW)
 async def statuses(
     request: Request,
     desk: StatusDeskDep,
@@ -104,7 +107,7 @@ async def one_unit(desk: DeskDep, code: Code) -> Response:
     )
 
 
-@router.get("/units/{code}/status", response_model=StatusAnswer, responses=Csv)
+@router.get("/units/{code}/status", response_model=StatusAnswer, responses=POLLED, dependencies=ONE_UNIT)
 async def one_status(
     desk: StatusDeskDep, wants_csv: WantsCsv, extras: ExtrasDep, code: Code, trend_by: TrendBy = "day"
 ) -> Response:
@@ -113,7 +116,7 @@ async def one_status(
     return _status(desk, answer, "unit-status", wants_csv=wants_csv)
 
 
-@router.get("/overview", response_model=StatusAnswer, responses=Csv)
+@router.get("/overview", response_model=StatusAnswer, responses=POLLED, dependencies=OVERVIEW)
 async def overview(desk: StatusDeskDep, wants_csv: WantsCsv, extras: ExtrasDep, trend_by: TrendBy = "day") -> Response:
     """How everything does that the caller covers: the root unit, or several topmost ones together."""
     answer = await desk.answer(desk.directory.tops(), extras, by_week=trend_by == "week")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -53,6 +54,11 @@ async def read_freshness_as_of(connection: AsyncConnection, at: datetime) -> lis
     )
     rows = await connection.execute(statement)
     return [_freshness(row.name, row.every_s, row.through, at) for row in rows]
+
+
+def stand_at(found: Iterable[Freshness], now: datetime) -> list[Freshness]:
+    """What was read a moment ago, as it stands at `now`: sources turn stale by time alone."""
+    return [each if each.stale_at is None else replace(each, is_stale=each.stale_at < now) for each in found]
 
 
 def _freshness(name: str, every_s: int | None, complete_through: datetime | None, now: datetime) -> Freshness:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -27,7 +27,7 @@ _PATIENCE_S = 1.0
 _LOOKS = 2  # A look that began before something was written here is followed by one more.
 _KEEP_EVERY = timedelta(minutes=1)
 _MOST_MARKS = 4_096
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 Stamp = tuple[int, tuple[int, ...]]
 """The last change and the transactions below it that still run: equal stamps, equal complaints."""
@@ -171,7 +171,7 @@ class Pulse:
             try:
                 await self._look()
             except (SQLAlchemyError, OSError) as error:
-                _log.warning("pulse_failed", error=type(error).__name__)
+                _log.warning("pulse_failed error=%s", type(error).__name__)
             await asyncio.sleep(FRESH_S)
 
     def _look(self) -> asyncio.Task[View]:
@@ -223,7 +223,7 @@ class Pulse:
             async with writing(keeper) as connection:
                 await keep(connection, view.running.horizon, view.last_changes)
         except SQLAlchemyError as error:
-            _log.warning("unit_changes_not_kept", error=type(error).__name__)
+            _log.warning("unit_changes_not_kept error=%s", type(error).__name__)
 
     async def _probe(self, view: View, passing: Passing, units: frozenset[int], now: datetime) -> None:
         old = [each for each in units if not self._holds(view, passing, each, now)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,7 +22,7 @@ _GIVEN_UP_S = 5.0
 _ANSWERS_WITHIN_S = 2.0
 _OWN_WRITES_S = 10.0
 _MOST_WRITERS = 10_000
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Reads:
         except (SQLAlchemyError, OSError) as error:
             self._down_since = loop.time()
             if not was_down:
-                _log.warning("replica_gone", error=type(error).__name__)
+                _log.warning("replica_gone error=%s", type(error).__name__)
             return False
         if was_down:
             _log.info("replica_back")

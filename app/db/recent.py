@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.freshness import Freshness, read_freshness
+from app.db.freshness import Freshness, read_freshness, stand_at
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -53,4 +52,4 @@ class Freshnesses:
             asked_at = time.monotonic()
             found = await read_freshness(connection, now=now)
             self._recent.keep(None, found, asked_at=asked_at)
-        return [each if each.stale_at is None else replace(each, is_stale=each.stale_at < now) for each in found]
+        return stand_at(found, now)

@@ -1,0 +1,31 @@
+"""What each status route is about, so that who polls it is told when nothing of that has changed."""
+
+from __future__ import annotations
+
+from fastapi import Depends, Request
+
+from app.api.etags import Asked, unless_unchanged
+from app.db.marks import Passing
+
+
+def _asked(request: Request, *codes: str | None) -> Asked:
+    compared = request.query_params.get("compare", "")
+    return Asked(
+        tuple(code for code in codes if code is not None),
+        compares="sisters" in compared,
+        # So much of the former period as has passed of this one: that is more with every minute.
+        by_minute="previous" in compared,
+    )
+
+
+def _right_below(request: Request) -> Asked:
+    return _asked(request, request.query_params.get("parent"))
+
+
+def _one_unit(request: Request) -> Asked:
+    return _asked(request, request.path_params["code"])
+
+
+RIGHT_BELOW = [Depends(unless_unchanged(_right_below, Passing.DUE, Passing.AGE))]
+ONE_UNIT = [Depends(unless_unchanged(_one_unit, Passing.DUE, Passing.AGE))]
+OVERVIEW = [Depends(unless_unchanged(_asked, Passing.DUE, Passing.AGE))]
