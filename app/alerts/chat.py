@@ -115,7 +115,9 @@ class ChatNotifier:
 def _check(url: str, allowed_hosts: Sequence[str]) -> None:
     try:
         parts = urlsplit(url)
-        scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
+        scheme, host = parts.scheme.lower(), parts.hostname or ""
+        # A key may stand where others have a port.
+        port = None if scheme in _PUBLIC else parts.port
     except ValueError as error:
         raise ForbiddenHost("this is not the address of a chat") from error
     if knobs := _KNOBS & {name.lower() for name in parse_qs(parts.query, keep_blank_values=True)}:

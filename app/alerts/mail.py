@@ -101,9 +101,10 @@ def compose(letter: Letter, delivery_id: str, *, sender: str, recipient: str, no
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message["List-Id"] = f"Tanggap <tanggap.{domain}>"
-    message["Content-Language"] = letter.language
     message.set_content(letter.text)
     message.add_alternative(letter.html, subtype="html")
+    # Any header of content that is set before moves into the first part.
+    message["Content-Language"] = letter.language
     return message
 
 

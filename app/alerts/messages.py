@@ -120,7 +120,7 @@ class Wording:
         since = self._instant(incident.since, language)
         kind = "incident_over" if incident.is_over else "incident"
         line = Line(_filled(words[kind], {"what": what, "since": since}))
-        advice = known.get(f"{incident.what}_advice")
+        advice = None if incident.is_over else known.get(f"{incident.what}_advice")
         return _filled(words[f"{kind}_subject"], {"what": what}), [line, *([Line(advice)] if advice else [])]
 
     def _sentence(self, pattern: str, facts: AlertFacts, language: str) -> str:
