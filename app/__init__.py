@@ -14,6 +14,7 @@ The map of the house: workrooms side by side on a pure floor, three doors on top
     backfilling.py      the past of a source: backfills in slices, the daily reconciliation
     importing.py        files into the database: at once, or as uploads that wait for a worker
     chores.py           what workers do for intake beside pulling
+    monthly.py          the monthly close of every unit, and its line in the audit trail
     vault.py            sealing of raw records and identities with the data key
 
   the floor, pure
@@ -27,7 +28,7 @@ The map of the house: workrooms side by side on a pure floor, three doors on top
     intake/             sources in: lease, pull, merge, route, keep rejects, watch the health
     workqueue/          what officers do: the unified queue and the moves
     alerts/             warnings and breaches out: watch, ladder, delivery, notifiers
-    units/              how each unit does: status, roll-up, directory
+    units/              how each unit does: status, roll-up, as of any instant; closed months; directory
     people/             who may do what: officers, tokens, sessions, scope; what is owed to complainants; audit
     rules/              calendars and policies as rows with versions; proposals, recalculation, what-if
 

@@ -10,7 +10,7 @@ import structlog
 
 from app.backfilling import reconcile_source, sources_due, work_on_backfill
 from app.clock import utc_now
-from app.complaint.errors import DomainError, SourceBusy
+from app.complaint.errors import Conflict, DomainError, SourceBusy
 from app.db.session import writing
 from app.importing import read_upload
 from app.intake.imports import purge_imports
@@ -19,6 +19,7 @@ from app.intake.push import REMEMBERED, forget_messages
 from app.intake.reconcile import DAYS
 from app.intake.rejects import purge_rejects
 from app.intake.words import reread_learned
+from app.monthly import close, months_due
 from app.people import retention
 from app.people.answers import forget_answers
 from app.people.audit import Details, record
@@ -47,6 +48,7 @@ class Chores:
             ("doubles", self.find_doubles, timedelta(seconds=5)),
             ("words", self.read_words_again, timedelta(seconds=15)),
             ("reconcile", self.reconcile, timedelta(minutes=1)),
+            ("closes", self.close_months, timedelta(hours=1)),
             ("purge", self.purge, timedelta(hours=1)),
             ("retention", self.keep_terms, timedelta(hours=6)),
         )
@@ -83,6 +85,16 @@ class Chores:
                 continue
             repaired, unlisted = sum(each.repaired for each in days), sum(each.unlisted for each in days)
             _log.info("reconciled", source=name, days=len(days), repaired=repaired, unlisted=unlisted)
+
+    async def close_months(self) -> None:
+        """Keep the figures of months that ended long enough ago."""
+        now = utc_now()
+        for month in await months_due(self.plant, now=now):
+            try:
+                units = await close(self.plant, month, actor="worker", now=now)
+            except Conflict:
+                continue
+            _log.info("month closed", month=month, units=units)
 
     async def purge(self) -> None:
         """Drop what was kept for longer than it may be: what was set aside, pushed messages, answers of writes."""

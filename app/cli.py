@@ -21,6 +21,7 @@ from app.commands import (
     serving,
     sla,
     sources,
+    units,
 )
 from app.commands.frame import BUSY, FAILED, say
 from app.complaint.errors import DomainError, SourceBusy
@@ -46,6 +47,7 @@ cli.add_typer(audit.audit, name="audit")
 cli.add_typer(privacy.privacy, name="privacy")
 cli.add_typer(rules.calendar, name="calendar")
 cli.add_typer(rules.policy, name="policy")
+cli.add_typer(units.units, name="units")
 sources.source.command("rejects")(intake.list_rejects)
 sources.source.command("replay")(intake.replay_rejects)
 sources.source.command("reconcile")(intake.reconcile)

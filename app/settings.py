@@ -221,6 +221,7 @@ class Settings(BaseSettings):
     delivery_days: Annotated[int, Field(ge=30, le=3650)] = 400
     claim_hours: Annotated[int, Field(ge=1, le=8760)] = 24
     reject_days: Annotated[int, Field(ge=1, le=3650)] = 180
+    close_after_days: Annotated[int, Field(ge=0, le=365)] = 5
     retention_identity_days: Days = 0
     retention_raw_days: Days = 0
     retention_words_days: Days = 0

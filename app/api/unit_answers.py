@@ -27,9 +27,10 @@ from app.api.unit_shapes import (
 )
 from app.sla.scorecard import AGE_LIMITS, Scorecard
 from app.units.directory import Directory, UnitCard
-from app.units.figures import HoldingTally, OpenTally, TrendDay, percent
+from app.units.figures import HoldingTally, OpenTally, TrendDay
 from app.units.figures import by_week as weeks
 from app.units.links import Links, Query
+from app.units.numbers import clock_numbers, handling_numbers, tenths
 from app.units.periods import Period
 from app.units.sisters import Place
 from app.units.status import Status
@@ -110,7 +111,7 @@ def clock_figures(status: Status, links: Links) -> dict[str, ClockFigures]:
 
 def place_shown(place: Place) -> PlaceAmong:
     """A unit's place among its sisters."""
-    return PlaceAmong(units=place.units, rank=place.rank, median=_tenths(place.median))
+    return PlaceAmong(units=place.units, rank=place.rank, median=tenths(place.median))
 
 
 def _figure(value: float | int | None, query: Query | None) -> Figure:
@@ -138,37 +139,35 @@ def _ageing(opened: OpenTally, links: Links) -> Iterator[AgeBucket]:
 
 
 def _clock(clock: str, card: Scorecard, links: Links) -> ClockFigures:
-    judged = card.met + card.missed + card.running_overdue
-    stopped = links.stopped(clock)
+    told, stopped = clock_numbers(card), links.stopped(clock)
     return ClockFigures(
-        received=_figure(card.received, links.received(clock)),
-        met=_figure(card.met, links.due(clock, "met")),
-        missed=_figure(card.missed, links.due(clock, "missed")),
-        running_overdue=_figure(card.running_overdue, links.due(clock, "running")),
-        compliance=_figure(percent(card.met, judged), links.due(clock, "met", "missed", "running")),
-        median_seconds=_figure(_tenths(card.median_s), stopped),
-        p90_seconds=_figure(_tenths(card.p90_s), stopped),
-        mean_seconds=_figure(_tenths(card.mean_s), stopped),
-        paused_share=_figure(percent(card.paused_s, card.elapsed_s + card.paused_s), stopped),
-        percentile_error=card.percentile_error * 100,
+        received=_figure(told["received"], links.received(clock)),
+        met=_figure(told["met"], links.due(clock, "met")),
+        missed=_figure(told["missed"], links.due(clock, "missed")),
+        running_overdue=_figure(told["running_overdue"], links.due(clock, "running")),
+        compliance=_figure(told["compliance"], links.due(clock, "met", "missed", "running")),
+        median_seconds=_figure(told["median_seconds"], stopped),
+        p90_seconds=_figure(told["p90_seconds"], stopped),
+        mean_seconds=_figure(told["mean_seconds"], stopped),
+        paused_share=_figure(told["paused_share"], stopped),
+        percentile_error=told["percentile_error"] or 0.0,
     )
 
 
 def handling_figures(status: Status, links: Links) -> Handling:
     """What became of what was reported in the period."""
-    told, reported = status.handling, links.reported()
-    hops = round(told.hops / told.received, 2) if told.received else None
+    told, reported = handling_numbers(status.handling), links.reported()
     return Handling(
-        reported=_figure(told.received, reported),
-        reopen_rate=_figure(percent(told.reopened, told.received), reported),
-        send_back_rate=_figure(percent(told.sent_back, told.received), reported),
-        hops=_figure(hops, reported),
+        reported=_figure(told["reported"], reported),
+        reopen_rate=_figure(told["reopen_rate"], reported),
+        send_back_rate=_figure(told["send_back_rate"], reported),
+        hops=_figure(told["hops"], reported),
     )
 
 
 def holding_figures(tally: HoldingTally) -> Holding:
     """How long units held what they let go in the period."""
-    return Holding(stints=tally.stints, mean_seconds=_tenths(tally.mean_s))
+    return Holding(stints=tally.stints, mean_seconds=tenths(tally.mean_s))
 
 
 def _entry(day: TrendDay) -> TrendEntry:
@@ -181,7 +180,3 @@ def _entry(day: TrendDay) -> TrendEntry:
         respond=DueOnDay(due=tally.respond_due, met=tally.respond_met),
         resolve=DueOnDay(due=tally.resolve_due, met=tally.resolve_met),
     )
-
-
-def _tenths(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 1)

@@ -74,6 +74,19 @@ def read_period(name: str, *, now: datetime, zone: ZoneInfo) -> Period:
     return _period(name, first, min(today, _last_of_month(first)), now, zone)
 
 
+def read_month(name: str, *, now: datetime, zone: ZoneInfo) -> Period:
+    """The local month of that name.
+
+    Raises: InvalidInput, naming `month`, when it is none or has not begun.
+    """
+    if _MONTH.fullmatch(name) is None:
+        raise InvalidInput("month", "must be a month such as 2026-11")
+    try:
+        return read_period(name, now=now, zone=zone)
+    except InvalidInput as error:
+        raise InvalidInput("month", error.message) from error
+
+
 def read_as_of(text: str | None, *, now: datetime, zone: ZoneInfo) -> datetime | None:
     """The instant that figures shall speak of: an RFC 3339 one, or the end of a local day; None without a text.
 

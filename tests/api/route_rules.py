@@ -57,6 +57,8 @@ _ANYBODY = """
     GET /units/status
     GET /units/{code}
     GET /units/{code}/status
+    GET /units/{code}/closes
+    GET /units/{code}/closes/{month}
     GET /units/{code}/signals
     GET /overview
     POST /sla/preview

@@ -1,0 +1,130 @@
+"""Closed months: what was closed stays, what is known now stands beside it, and corrections explain the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from app.complaint.errors import Conflict, InvalidInput
+from app.monthly import close, months_due
+from app.pulling import Plant
+from tests.api.door import Door
+from tests.api.test_unit_answers import Caller
+from tests.units.month import END, Month
+from tests.workqueue.desk import at
+
+CLOSED = at("2026-02-06 03:00")
+
+
+@pytest.fixture
+async def month(door: Door) -> Month:
+    built = Month(door.house.engine)
+    await built.build()
+    await built.begin(120)
+    await built.go_on_to(CLOSED)
+    door.clock.now = CLOSED
+    return built
+
+
+@pytest.fixture
+async def admin(door: Door, month: Month) -> Caller:
+    return Caller(door, await door.token("admin"))
+
+
+@pytest.fixture
+def plant(door: Door) -> Plant:
+    house = door.house
+    return Plant(house.settings, house.engine, house.rulebooks, house.vault)
+
+
+async def test_a_closed_month_stays_and_its_corrections_explain_what_is_known_now(
+    month: Month, admin: Caller, plant: Plant
+) -> None:
+    assert await close(plant, "2026-01", actor="worker", now=CLOSED) == 7
+    at_once = await admin.get("/units/kota/closes/2026-01")
+    assert at_once["closed"] == at_once["now"] and at_once["corrections"] == []
+    await month.go_on_to(END)
+    admin.door.clock.now = END
+    explained = 0
+    for code in ("kota", "dinas", "biro", "kelurahan-a"):
+        answer = await admin.get(f"/units/{code}/closes/2026-01")
+        then = await admin.get(f"/units/{code}/status", period="2026-01", as_of="2026-02-05T20:00:00Z")
+        assert answer["closed"] == _numbers(then)
+        assert answer["now"] == _numbers(await admin.get(f"/units/{code}/status", period="2026-01"))
+        assert (answer["month"], answer["closed_at"], answer["closed_by"]) == (
+            "2026-01",
+            "2026-02-05T20:00:00Z",
+            "worker",
+        )
+        below = {each["code"] for each in (await admin.get(f"/units/{code}"))["children"]} | {
+            code,
+            *_DEEPER.get(code, ()),
+        }
+        for clock, closed in answer["closed"]["clocks"].items():
+            corrected = [each for each in answer["corrections"] if each["clock"] == clock]
+            now = answer["now"]["clocks"][clock]
+            for verdict in ("met", "late"):
+                gained = sum(
+                    _counts(each["new"], verdict, below) - _counts(each["old"], verdict, below) for each in corrected
+                )
+                assert _of(now, verdict) - _of(closed, verdict) == gained, (code, clock, verdict)
+            explained += len(corrected)
+        assert answer["corrections_total"] == len(answer["corrections"])
+    assert explained > 3
+
+
+async def test_a_month_is_closed_once_and_only_when_it_has_ended(month: Month, admin: Caller, plant: Plant) -> None:
+    await close(plant, "2026-01", actor="gita", now=CLOSED)
+    with pytest.raises(Conflict):
+        await close(plant, "2026-01", actor="gita", now=CLOSED)
+    for name in ("2026-02", "2026-03", "januari"):
+        with pytest.raises(InvalidInput):
+            await close(plant, name, actor="gita", now=CLOSED)
+    assert len(await month.rows("unit_close")) == 7
+    trail = [row for row in await month.rows("audit") if row.action == "units.close"]
+    assert [(row.actor, row.subject, row.details) for row in trail] == [("gita", "2026-01", {"units": 7})]
+    listed = await admin.get("/units/kota/closes")
+    assert [each["month"] for each in listed["items"]] == ["2026-01"]
+
+
+async def test_the_worker_closes_what_ended_long_enough_ago(month: Month, plant: Plant) -> None:
+    assert await months_due(plant, now=at("2026-02-05 23:59")) == ["2025-12"]
+    assert await months_due(plant, now=at("2026-02-06 00:00")) == ["2026-01"]
+    await close(plant, "2026-01", actor="worker", now=CLOSED)
+    assert await months_due(plant, now=at("2026-03-05 12:00")) == []
+    assert await months_due(plant, now=at("2026-04-06 00:00")) == ["2026-02", "2026-03"]
+    off = Plant(plant.settings.model_copy(update={"close_after_days": 0}), plant.engine, plant.rulebooks, plant.vault)
+    assert await months_due(off, now=at("2026-04-06 00:00")) == []
+
+
+async def test_what_is_not_closed_or_not_the_callers_is_absent(month: Month, admin: Caller, plant: Plant) -> None:
+    await close(plant, "2026-01", actor="worker", now=CLOSED)
+    caller = Caller(admin.door, await admin.door.token("viewer", "kecamatan"))
+    assert (await caller.get("/units/kelurahan-a/closes/2026-01"))["unit"]["code"] == "kelurahan-a"
+    for path in ("/units/sudin/closes", "/units/sudin/closes/2026-01", "/units/kecamatan/closes/2025-12"):
+        await caller.get(path, 404)
+    for name in ("2026-13", "1999-01", "today", "2026-03"):
+        assert (await caller.get(f"/units/kecamatan/closes/{name}", 422))["errors"][0]["field"] == "month"
+
+
+_DEEPER = {"kota": ("kelurahan-a", "kelurahan-b")}
+
+
+def _numbers(status: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of the period in an answer, without their addresses."""
+    clocks = {clock: _values(card) for clock, card in status["clocks"].items()}
+    return {"clocks": clocks, "handling": _values(status["handling"]), "holding": status["holding"]}
+
+
+def _values(card: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: each["value"] if isinstance(each, dict) else each for name, each in card.items()}
+
+
+def _counts(judgement: Mapping[str, Any] | None, verdict: str, units: set[str]) -> int:
+    return int(judgement is not None and judgement["verdict"] == verdict and judgement["unit"] in units)
+
+
+def _of(card: Mapping[str, Any], verdict: str) -> int:
+    return int(card["met"] if verdict == "met" else card["missed"] + card["running_overdue"])
