@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from app.units.periods import read_period
+from app.units.periods import before, read_period
 from tests.api.door import Door
 from tests.api.test_unit_answers import Caller
 from tests.units.city import WIB
@@ -132,6 +133,60 @@ async def test_as_of_answers_add_up_on_every_level(month: Month, admin: Caller) 
         assert _value(whole, path) == tops - _value(shared, path), path
 
 
+async def test_the_period_before_stands_beside_and_equals_a_recount(month: Month, admin: Caller) -> None:
+    everything = await Everything.of(month)
+    for name in ("7d", "2026-02"):
+        span = before(read_period(name, now=THEN, zone=WIB), now=THEN, zone=WIB)
+        previous = (await admin.get("/units/kota/status", period=name, compare="previous"))["previous"]
+        expected = everything.figures((month.units["kota"],), span, THEN)
+        assert datetime.fromisoformat(previous["period"]["until"]) == span.until
+        for clock, card in previous["clocks"].items():
+            assert {key: _plain(value) for key, value in card.items()} == expected["clocks"][clock]
+            assert len(await admin.listed(card["received"]["href"])) <= card["received"]["value"]
+        assert {key: value["value"] for key, value in previous["handling"].items()} == expected["handling"]
+        assert previous["holding"] == expected["holding"]
+
+
+async def test_a_unit_stands_among_its_sisters(month: Month, admin: Caller) -> None:
+    answers = [await admin.get(f"/units/{code}/status", compare="sisters") for code in ("kota", "dinas", "biro")]
+    for clock in ("respond", "coordinate"):
+        met = [answer["clocks"][clock]["compliance"]["value"] for answer in answers]
+        for answer, own in zip(answers, met, strict=True):
+            told_of = answer["sisters"]["clocks"][clock]["compliance"]
+            known = [each for each in met if each is not None]
+            rank = None if own is None else 1 + sum(each > own for each in known)
+            assert told_of["rank"] == rank
+            assert own is None or told_of["units"] == len(known)
+    assert answers[0]["sisters"]["type"] == "test" and answers[0]["sisters"]["parent"] is None
+    assert (await admin.get("/units/kota/status"))["sisters"] is None
+    lonely = Caller(admin.door, await admin.door.token("viewer", "kelurahan-a"))
+    hidden = (await lonely.get("/units/kelurahan-a/status", compare="sisters,previous"))["sisters"]
+    assert hidden["parent"] is None
+    assert {each["compliance"]["rank"] for each in hidden["clocks"].values()} == {None}
+
+
+async def test_a_trend_by_week_is_the_trend_by_day_in_sevens(admin: Caller) -> None:
+    days = (await admin.get("/overview", period="30d"))["trend"]
+    weeks = (await admin.get("/overview", period="30d", trend_by="week"))["trend"]
+    assert 5 <= len(weeks) <= 6 and weeks[0]["on"] == days[0]["on"] and weeks[-1]["to"] == days[-1]["on"]
+    for name in ("received", "resolved"):
+        assert sum(week[name] for week in weeks) == sum(day[name] for day in days) > 0
+    assert sum(week["respond"]["due"] for week in weeks) == sum(day["respond"]["due"] for day in days)
+
+
+async def test_what_cannot_be_narrowed_or_compared_is_refused_by_name(admin: Caller) -> None:
+    bad = {
+        "source": "lapor",
+        "by": "mood",
+        "compare": "sisters,me",
+        "trend_by": "year",
+        "channel": "a,,b",
+        "category": "",
+    }
+    for field, value in bad.items():
+        assert (await admin.get("/overview", 422, **{field: value}))["errors"][0]["field"] == field
+
+
 async def test_an_instant_that_is_none_or_lies_ahead_is_refused(admin: Caller) -> None:
     for text in ("2026-02-25T00:00:00Z", "2026-02-24", "yesterday", "2026-02-24T10:00:00", "1999-01-01T00:00:00Z", ""):
         for path in ("/overview", "/units/status", "/units/kota/status"):
@@ -194,6 +249,10 @@ def _figures(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list):
         for each in value:
             yield from _figures(each, name)
+
+
+def _plain(value: Any) -> Any:
+    return value["value"] if isinstance(value, dict) else value
 
 
 def _value(answer: Mapping[str, Any], path: tuple[str, ...]) -> int:
