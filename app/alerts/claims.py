@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import Table, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.alerts.gathering import read_batch
+from app.alerts.gathering import Batch, read_batch
 from app.alerts.notifiers import Notice
 from app.alerts.outbox import refresh, withdraw
+from app.alerts.webhooks import note_results
 from app.db.changes import database_now
 from app.db.states import DeliveryState
 from app.db.tables.alerts import Delivery, DeliveryAttempt
@@ -20,12 +21,17 @@ from app.db.tables.alerts import Delivery, DeliveryAttempt
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery that is ours to send; `owner` fences it, `attempts` counts this one too."""
+    """A delivery that is ours to send; `owner` fences it, `attempts` counts this one too.
+
+    `alert_ids` are all alerts that it is about, also those that stand no more and are not told.
+    """
 
     notice: Notice
     channel: str
     owner: str
     attempts: int
+    alert_ids: Sequence[int] = ()
+    webhook_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ async def claim(
     gone = [row.id for row in batch.rows if not batch.stands(row)]
     await refresh(connection, await withdraw(connection, gone))
     standing = [row for row in batch.rows if batch.stands(row)]
-    return Claimed([Claim(batch.notice(row), row.channel, owner, row.attempts) for row in standing], len(gone))
+    return Claimed([_claim(batch, row, owner) for row in standing], len(gone))
 
 
 async def mark(connection: AsyncConnection, results: Sequence[Result]) -> None:
@@ -91,7 +97,8 @@ async def mark(connection: AsyncConnection, results: Sequence[Result]) -> None:
         for result in results
     ]
     await connection.execute(insert(_attempt), attempts)
-    await refresh(connection, {each for result in results for each in result.claim.notice.alert_ids})
+    await refresh(connection, {each for result in results for each in result.claim.alert_ids})
+    await note_results(connection, _reached(results), now=results[0].now)
 
 
 async def _lease_due(
@@ -116,6 +123,21 @@ async def _lease_due(
         .values(lease_owner=owner, lease_until=lease_now + lease, attempts=Delivery.attempts + 1)
     )
     return ids
+
+
+def _claim(batch: Batch, row: Any, owner: str) -> Claim:
+    alert_ids = tuple(batch.alerts_of.get(row.id, ()))
+    return Claim(batch.notice(row), row.channel, owner, row.attempts, alert_ids, row.webhook_id)
+
+
+def _reached(results: Sequence[Result]) -> dict[int, bool]:
+    """The webhooks of a batch, and whether anything has arrived there."""
+    reached: dict[int, bool] = {}
+    for result in results:
+        if (webhook_id := result.claim.webhook_id) is not None:
+            arrived = result.state is DeliveryState.DELIVERED
+            reached[webhook_id] = reached.get(webhook_id, False) or arrived
+    return reached
 
 
 def _mark(result: Result) -> Any:

@@ -134,7 +134,8 @@ def _facts(row: Any) -> AlertFacts:
 _DELIVERIES = (
     select(
         Delivery.id, Delivery.kind, Delivery.channel, Delivery.recipient, Delivery.payload, Delivery.attempts,
-        Delivery.alert_id, Webhook.url, Webhook.sealed_secret, Webhook.is_active.label("webhook_is_active"),
+        Delivery.alert_id, Delivery.webhook_id, Webhook.url, Webhook.sealed_secret,
+        Webhook.is_active.label("webhook_is_active"),
     )
     .outerjoin(Webhook, Webhook.id == Delivery.webhook_id)
     .order_by(Delivery.next_attempt_at, Delivery.id)

@@ -55,17 +55,6 @@ class Notice:
     content: Content
     target: Endpoint | Person | None = None
 
-    @property
-    def alert_ids(self) -> frozenset[int]:
-        """The alerts that it tells of, or takes back."""
-        match self.content:
-            case Alerts(facts=facts):
-                return frozenset(each.id for each in facts)
-            case Correction(facts=each):
-                return frozenset((each.id,))
-            case Digest() | Incident():
-                return frozenset()
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:

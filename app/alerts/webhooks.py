@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,9 @@ from app.db.tables.units import Unit, UnitAncestor
 from app.outbound import ForbiddenHost, check_url
 from app.vault import Vault
 
-EVENTS = ("alert",)
+ALERT, NOTICE = "alert", "notice"
+EVENTS = (ALERT, NOTICE)
+"""What a webhook may ask for: steps of clocks with their corrections, and word of this installation itself."""
 _MAX_URL = 2_000
 
 
@@ -31,15 +33,27 @@ class NewWebhook:
     """What a caller asks for; None is no narrowing: all units of the caller, every level, every clock."""
 
     url: str
-    events: Sequence[str] = EVENTS
+    events: Sequence[str] = (ALERT,)
     units: Sequence[str] | None = None
     levels: Sequence[str] | None = None
     clocks: Sequence[str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A webhook that was switched off; the host alone, since the rest of the address may hold a key."""
+
+    id: int
+    host: str
+    created_by: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookView:
-    """A webhook without its secret; `units` None is the whole tree and what is unrouted."""
+    """A webhook without its secret; `units` None is the whole tree and what is unrouted.
+
+    `failing_since` is the first failure since the last message that arrived; one that is off is told nothing new.
+    """
 
     id: int
     url: str
@@ -49,6 +63,8 @@ class WebhookView:
     clocks: Sequence[str] | None
     created_at: datetime
     created_by: str
+    failing_since: datetime | None
+    off_at: datetime | None
 
 
 async def create(
@@ -68,6 +84,8 @@ async def create(
     """
     _check_address(asked.url, allowed_hosts)
     _check_words("events", asked.events, EVENTS, may_be_empty=False)
+    if NOTICE in asked.events and (not scope.is_whole or asked.units is not None):
+        raise InvalidInput("events", "notice is about the whole installation: it needs a webhook over the whole tree")
     _check_words("levels", asked.levels, tuple(Level))
     _check_words("clocks", asked.clocks, tuple(CLOCKS["id"]))
     secrets = Secrets.new()
@@ -131,6 +149,39 @@ async def remove(connection: AsyncConnection, webhook_id: int, scope: Scope) -> 
     return view
 
 
+async def switch_on(connection: AsyncConnection, webhook_id: int, scope: Scope) -> WebhookView:
+    """The webhook, told again of what is raised from now on; one that was never off stays as it is.
+
+    Raises: NotFound.
+    """
+    await find(connection, webhook_id, scope)
+    this = update(Webhook).where(Webhook.id == webhook_id, Webhook.off_at.is_not(None))
+    await connection.execute(this.values(off_at=None, failing_since=None))
+    return await find(connection, webhook_id, scope)
+
+
+async def switch_off_failing(connection: AsyncConnection, *, failing_before: datetime, now: datetime) -> list[Failed]:
+    """The webhooks that nothing has reached since before the instant; from now on they are told nothing new.
+
+    What is in the outbox for them keeps its turns and can be replayed.
+    """
+    failing = Webhook.is_active, Webhook.off_at.is_(None), Webhook.failing_since < failing_before
+    statement = (
+        update(Webhook).where(*failing).values(off_at=now).returning(Webhook.id, Webhook.url, Webhook.created_by)
+    )
+    return [Failed(row.id, httpx.URL(row.url).host, row.created_by) for row in await connection.execute(statement)]
+
+
+async def note_results(connection: AsyncConnection, results: Mapping[int, bool], *, now: datetime) -> None:
+    """Keep since when nothing arrives; `results` are the webhooks that a batch was sent to, and whether any arrived."""
+    for webhook_id, has_arrived in sorted(results.items()):
+        this = update(Webhook).where(Webhook.id == webhook_id)
+        if has_arrived:
+            await connection.execute(this.where(Webhook.failing_since.is_not(None)).values(failing_since=None))
+        else:
+            await connection.execute(this.where(Webhook.failing_since.is_(None)).values(failing_since=now))
+
+
 async def endpoint(connection: AsyncConnection, webhook_id: int, scope: Scope) -> Endpoint:
     """Where a webhook is posted.
 
@@ -148,8 +199,9 @@ def trial_message(webhook_id: int, *, now: datetime) -> dict[str, object]:
 
 
 async def recipients(connection: AsyncConnection) -> list[Recipient]:
-    """Every active webhook as somebody who may be told."""
-    statement = select(Webhook.id, Webhook.unit_codes, Webhook.filters).where(Webhook.is_active).order_by(Webhook.id)
+    """Every webhook that asks for alerts and is not off, as somebody who may be told."""
+    columns = (Webhook.id, Webhook.unit_codes, Webhook.filters, Webhook.events)
+    statement = select(*columns).where(Webhook.is_active, Webhook.off_at.is_(None)).order_by(Webhook.id)
     return [
         Recipient(
             channel=WEBHOOK,
@@ -160,7 +212,14 @@ async def recipients(connection: AsyncConnection) -> list[Recipient]:
             clocks=_set(row.filters.get("clocks")),
         )
         for row in await connection.execute(statement)
+        if ALERT in row.events
     ]
+
+
+async def notice_webhooks(connection: AsyncConnection) -> list[int]:
+    """The webhooks that ask for word of this installation and are not off."""
+    statement = select(Webhook.id, Webhook.events).where(Webhook.is_active, Webhook.off_at.is_(None))
+    return [row.id for row in await connection.execute(statement.order_by(Webhook.id)) if NOTICE in row.events]
 
 
 def _check_address(url: str, allowed_hosts: Sequence[str]) -> None:
@@ -223,4 +282,6 @@ def _view(row: Any) -> WebhookView:
         clocks=row.filters.get("clocks"),
         created_at=row.created_at,
         created_by=row.created_by,
+        failing_since=row.failing_since,
+        off_at=row.off_at,
     )

@@ -98,7 +98,11 @@ class WebhookBody(Sent):
     """A webhook to be; what is left out is not narrowed."""
 
     url: str = Field(max_length=2_000, examples=["https://example.org/tanggap"])
-    events: list[str] = Field(default=["alert"], max_length=10)
+    events: list[str] = Field(
+        default=["alert"],
+        max_length=10,
+        description="alert: steps of clocks and their corrections; notice: word of this installation itself.",
+    )
     units: Codes | None = Field(None, description="Codes of units, each with all below it; the caller's when left out.")
     levels: list[str] | None = Field(None, max_length=10, description="notice, warning, breach, repeat.")
     clocks: list[str] | None = Field(None, max_length=10, description="respond, resolve, coordinate, handle, ...")
@@ -115,6 +119,8 @@ class WebhookAnswer(BaseModel):
     clocks: list[str] | None
     created_at: Instant
     created_by: str
+    failing_since: Instant | None = Field(description="The first failure since the last message that arrived.")
+    off_at: Instant | None = Field(description="When nothing but failures switched it off; see .../enable.")
 
     @classmethod
     def of(cls, view: WebhookView) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.alerts import reading as alerts
 from app.alerts import webhooks
@@ -14,10 +14,12 @@ from app.alerts.messages import Wording
 from app.alerts.notifiers import WebhookNotifier, webhook_client
 from app.alerts.outbox import message_id
 from app.alerts.reading import AlertFilters
+from app.alerts.replaying import replay
 from app.alerts.webhooks import NewWebhook
 from app.api.alert_answers import (
     AlertAnswer,
     AlertPage,
+    DeliveryAnswer,
     DeliveryDetail,
     DeliveryPage,
     TrialAnswer,
@@ -26,7 +28,7 @@ from app.api.alert_answers import (
     WebhookPage,
     WebhookSecret,
 )
-from app.api.auth import OfficerDep
+from app.api.auth import OfficerDep, SupervisorDep
 from app.api.bodies import RowId
 from app.api.freshness import sources_block
 from app.api.paging import CursorsDep, CursorText, Limit, next_link
@@ -42,6 +44,7 @@ router = APIRouter(tags=["alerts"])
 _LIST = "alerts"
 _WEBHOOK_ROLES = (Role.SERVICE, Role.SUPERVISOR, Role.ADMIN)
 
+DeliveryId = Annotated[str, Path(max_length=60, pattern="^[A-Za-z0-9_]+$")]
 Words = Annotated[str | None, Query(max_length=200, description="Several values with commas between them.")]
 
 
@@ -114,6 +117,16 @@ async def deliveries_of_alert(connection: Reading, caller: CallerDep, now: Now, 
     return DeliveryPage(items=items, next_cursor=None, as_of=now, sources=await sources_block(connection, now=now))
 
 
+@router.post("/alerts/{alert_id}/deliveries/{delivery_id}/replay")
+async def replay_delivery(
+    connection: Writing, caller: SupervisorDep, now: Now, alert_id: RowId, delivery_id: DeliveryId
+) -> DeliveryAnswer:
+    """Send a dead message again from now on, under the same id; one that is not dead is 409."""
+    delivery = await replay(connection, alert_id, delivery_id, caller.scope, now=now)
+    await record(connection, actor=caller.name, action="delivery.replay", subject=f"delivery:{delivery_id}", now=now)
+    return DeliveryAnswer.of(delivery)
+
+
 @router.post("/webhooks", status_code=201)
 async def create_webhook(
     response: Response, connection: Writing, caller: KeeperDep, house: HouseDep, now: Now, body: WebhookBody
@@ -171,6 +184,16 @@ async def rotate_webhook(
     view, secret = await webhooks.rotate(connection, webhook_id, caller.scope, vault=house.vault, now=now)
     await _note(connection, caller, "webhook.rotate", webhook_id, now)
     return WebhookSecret.with_secret(view, secret)
+
+
+@router.post("/webhooks/{webhook_id}/enable")
+async def enable_webhook(connection: Writing, caller: KeeperDep, now: Now, webhook_id: RowId) -> WebhookAnswer:
+    """Post there again what is raised from now on, after nothing but failures switched it off."""
+    before = await webhooks.find(connection, webhook_id, caller.scope)
+    view = await webhooks.switch_on(connection, webhook_id, caller.scope)
+    if before.off_at is not None:
+        await _note(connection, caller, "webhook.enable", webhook_id, now)
+    return WebhookAnswer.of(view)
 
 
 @router.delete("/webhooks/{webhook_id}", status_code=204)

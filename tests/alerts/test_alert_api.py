@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 from standardwebhooks import Webhook as Verifier
 
 from app.alerts.notifiers import Answer
@@ -17,7 +18,7 @@ from app.main import create_app
 from app.people.tokens import NewToken, create_token
 from app.settings import load_settings
 from tests.alerts.sink import LOOPBACK, receiving
-from tests.alerts.town import Recorder, Town, hours
+from tests.alerts.town import Recorder, Town, hours, table
 
 Door = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -165,6 +166,34 @@ async def test_every_attempt_can_be_read(town: Town, door: Door) -> None:
     (delivery,) = (await (await door(Role.VIEWER)).get("/alerts/1/deliveries")).json()["items"]
     assert delivery["state"] == "delivered"
     assert [each["answer"] for each in delivery["tries"]] == ["heard"]
+
+
+async def test_a_supervisor_replays_a_dead_message(town: Town, door: Door) -> None:
+    await _breaches(town, "JK1")
+    await town.deliver(utc_now(), Recorder(answers=[Answer(False, "SMTP 550", is_final=True)]))
+    path = f"/alerts/1/deliveries/{(await town.rows('delivery'))[0].id}/replay"
+    assert (await (await door(Role.OFFICER)).post(path)).status_code == 403
+    assert (await (await door(Role.SUPERVISOR, "dinas-b")).post(path)).status_code == 404
+    supervisor = await door(Role.SUPERVISOR, "dinas-a")
+    replayed = await supervisor.post(path)
+    assert (replayed.status_code, replayed.json()["state"], replayed.json()["attempts"]) == (200, "pending", 0)
+    again = await supervisor.post(path)
+    assert again.status_code == 409 and "only a dead one is replayed" in again.json()["detail"]
+    assert (await supervisor.post("/alerts/1/deliveries/msg_none/replay")).status_code == 404
+    assert [row.action for row in await town.rows("audit")].count("delivery.replay") == 1
+
+
+async def test_a_webhook_that_was_switched_off_is_switched_on(town: Town, door: Door) -> None:
+    client = await door(Role.ADMIN)
+    made = (await client.post("/webhooks", json={"url": "http://127.0.0.1/", "events": ["notice"]})).json()
+    async with writing(town.engine) as connection:
+        await connection.execute(update(table("webhook")).values(off_at=utc_now(), failing_since=utc_now()))
+    assert (await client.get(f"/webhooks/{made['id']}")).json()["off_at"].endswith("Z")
+    for _ in range(2):
+        on = await client.post(f"/webhooks/{made['id']}/enable")
+        assert (on.status_code, on.json()["off_at"], on.json()["failing_since"]) == (200, None, None)
+    assert (await client.post("/webhooks/99/enable")).status_code == 404
+    assert [row.action for row in await town.rows("audit")].count("webhook.enable") == 1
 
 
 async def test_a_webhook_is_made_with_a_secret_that_is_shown_once(town: Town, door: Door) -> None:

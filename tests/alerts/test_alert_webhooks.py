@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -147,6 +148,23 @@ async def test_a_target_that_has_become_private_is_refused_when_called(town: Tow
         assert await town.deliver(now, _notifier(guarded)) == Sent(failed=1)
     assert sink.messages == []
     assert (await town.rows("delivery_attempt"))[0].answer.startswith("ForbiddenHost")
+
+
+async def test_a_name_that_leads_inside_after_it_was_saved_is_refused_when_called(
+    town: Town, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = httpx.URL(sink.url).port
+    await _create(town, f"https://hooks.city.example:{port}/hook", allowed=())
+
+    async def resolve(*_: Any, **__: Any) -> list[Any]:
+        return [(2, 1, 6, "", ("127.0.0.1", port))]
+
+    now = await _breach(town)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    async with webhook_client(()) as guarded:
+        assert await town.deliver(now, _notifier(guarded)) == Sent(failed=1)
+    assert sink.messages == []
+    assert "leads to a private address" in (await town.rows("delivery_attempt"))[0].answer
 
 
 FORBIDDEN: list[tuple[str, tuple[str, ...]]] = [
@@ -305,3 +323,69 @@ def _verifies(secret: str, body: bytes, headers: dict[str, str]) -> bool:
     except WebhookVerificationError:
         return False
     return True
+
+
+async def test_a_secret_rotates_without_a_lost_message(town: Town, sink: Sink, client: httpx.AsyncClient) -> None:
+    """The receiver changes over when it likes: at each moment of the day what it holds verifies every message."""
+    view, held = await _create(town, sink.url)
+    now = utc_now().replace(microsecond=0)
+    for number, rotates in enumerate((False, True, False, True)):
+        if rotates:
+            async with writing(town.engine) as connection:
+                _, fresh = await webhooks.rotate(connection, view.id, WHOLE, vault=VAULT, now=now)
+        await town.report(f"JK{number}", now - hours(25))
+        await town.sweep(now)
+        await town.deliver(now, _notifier(client))
+        message = sink.messages[-1]
+        assert _verifies(held, message.body, message.headers)
+        if rotates:
+            held = fresh
+            assert _verifies(held, message.body, message.headers)
+    assert len(sink.messages) == 4
+
+
+async def test_word_of_the_installation_is_for_those_who_see_all_of_it(town: Town) -> None:
+    view, _ = await _create(town, "http://127.0.0.1/all", events=["notice"])
+    await _create(town, "http://127.0.0.1/both", events=["notice", "alert"])
+    await _create(town, "http://127.0.0.1/alerts")
+    for narrowed in ({"scope": Scope((town.units["kota"],))}, {"units": ["kota"]}):
+        with pytest.raises(InvalidInput) as refused:
+            await _create(town, "http://127.0.0.1/some", events=["notice"], **narrowed)
+        assert refused.value.field == "events"
+    async with reading(town.engine) as connection:
+        assert await webhooks.notice_webhooks(connection) == [view.id, view.id + 1]
+        assert [each.webhook_id for each in await webhooks.recipients(connection)] == [view.id + 1, view.id + 2]
+
+
+async def test_a_webhook_that_nothing_reaches_for_days_is_switched_off_and_on_again(
+    town: Town, sink: Sink, client: httpx.AsyncClient
+) -> None:
+    view, _ = await _create(town, sink.url)
+    now = await _breach(town)
+    week = timedelta(days=7)
+
+    async def switch_off(at: datetime) -> list[int]:
+        async with writing(town.engine) as connection:
+            failed = await webhooks.switch_off_failing(connection, failing_before=at - week, now=at)
+        return [each.id for each in failed]
+
+    sink.statuses = [500, 204]
+    assert await town.deliver(now, _notifier(client)) == Sent(failed=1)
+    assert (await town.rows("webhook"))[0].failing_since == now
+    assert await town.deliver(now + timedelta(seconds=9), _notifier(client)) == Sent(delivered=1)
+    assert (await town.rows("webhook"))[0].failing_since is None
+
+    sink.statuses = [500]
+    await town.report("JK2", now - hours(25))
+    await town.sweep(now)
+    assert await town.deliver(now, _notifier(client)) == Sent(failed=1)
+    assert await switch_off(now + week) == []
+    assert await switch_off(now + week + timedelta(seconds=1)) == [view.id]
+    assert await switch_off(now + week + timedelta(seconds=2)) == [], "once"
+    async with reading(town.engine) as connection:
+        assert await webhooks.recipients(connection) == []
+    async with writing(town.engine) as connection:
+        again = await webhooks.switch_on(connection, view.id, WHOLE)
+    assert (again.off_at, again.failing_since) == (None, None)
+    async with reading(town.engine) as connection:
+        assert [each.webhook_id for each in await webhooks.recipients(connection)] == [view.id]

@@ -78,6 +78,7 @@ _WORKS = """
     POST /suggestions/{suggestion_id}/refuse
 """
 _LEADS = """
+    POST /alerts/{alert_id}/deliveries/{delivery_id}/replay
     GET /complaints/{ref}/evidence/{evidence_id}/original
     POST /sla/what-if
     POST /sources/{name}/pull
@@ -99,6 +100,7 @@ _HOOKS = """
     DELETE /webhooks/{webhook_id}
     POST /webhooks/{webhook_id}/test
     POST /webhooks/{webhook_id}/rotate
+    POST /webhooks/{webhook_id}/enable
 """
 _ADMIN = """
     POST /sources/{name}/push-secret
