@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from app.sla.speech import Speech
+from app.units.opening import Hours
+from app.units.pace import PACE_DAYS, Pace
+
 SIGNALS: Mapping[str, Mapping[str, str]] = {
     "id": {
         "pause_before_due": (
@@ -42,6 +46,7 @@ SIGNALS: Mapping[str, Mapping[str, str]] = {
 OUTLOOKS: Mapping[str, Mapping[str, str]] = {
     "id": {
         "always_open": "Unit ini bekerja 24 jam: tidak ada jam tutup yang dapat melampaui tenggat.",
+        "never_opens": "Kalender unit ini tidak punya jam kerja dalam setahun ke depan.",
         "no_risk": "Tidak ada aduan yang akan lewat tenggat sebelum unit buka lagi pada {opens}.",
         "risk": (
             "{count} aduan akan lewat tenggat sebelum unit buka lagi pada {opens}: {while_open} masih pada jam kerja, "
@@ -64,25 +69,26 @@ OUTLOOKS: Mapping[str, Mapping[str, str]] = {
     },
     "en": {
         "always_open": "This unit works around the clock: there are no closed hours for a due time to fall into.",
+        "never_opens": "The calendar of this unit has no working hours within a year.",
         "no_risk": "No complaint will pass its due time before the unit opens again at {opens}.",
         "risk": (
-            "{count} complaints will pass their due time before the unit opens again at {opens}: {while_open} in "
-            "working hours still, {while_closed} while it is closed."
+            "Complaints that will pass their due time before the unit opens again at {opens}: {count}, of these "
+            "{while_open} in working hours still and {while_closed} while it is closed."
         ),
         "done": "There is no backlog.",
         "clears": (
             "At the pace of the last {days} days ({resolved} done, {received} received) the backlog of {backlog} "
-            "complaints is cleared in {days_to_clear} working days."
+            "is cleared in {days_to_clear} working days."
         ),
         "grows": (
             "At the pace of the last {days} days ({resolved} done, {received} received) the backlog of {backlog} "
-            "complaints is never cleared and keeps growing."
+            "is never cleared and keeps growing."
         ),
         "stands": (
             "At the pace of the last {days} days ({resolved} done, {received} received) the backlog of {backlog} "
-            "complaints does not shrink."
+            "does not shrink."
         ),
-        "unknown": "There is no pace in the last {days} days by which to judge the backlog of {backlog} complaints.",
+        "unknown": "There is no pace in the last {days} days by which to judge the backlog of {backlog}.",
     },
 }
 
@@ -94,3 +100,27 @@ def say_signal(language: str, name: str, *, count: int, of: int, share: float | 
         return words["all_fresh" if name == "source_stale" else "nothing"].format(of=of)
     told = f"{share or 0:g}".replace(".", "," if language == "id" else ".")
     return words[name].format(count=count, of=of, share=told, sources=sources)
+
+
+def say_risks(speech: Speech, hours: Hours, *, while_open: int, while_closed: int) -> str:
+    """What will be overdue before a unit opens next, as a sentence."""
+    words = OUTLOOKS[speech.language]
+    if hours.never_closes:
+        return words["always_open"]
+    if hours.opens_at is None:
+        return words["never_opens"]
+    count = while_open + while_closed
+    told = words["risk" if count else "no_risk"]
+    opens = speech.instant(hours.opens_at)
+    return told.format(count=count, opens=opens, while_open=while_open, while_closed=while_closed)
+
+
+def say_pace(speech: Speech, pace: Pace) -> str:
+    """What becomes of a backlog, as a sentence."""
+    return OUTLOOKS[speech.language][pace.verdict].format(
+        days=PACE_DAYS,
+        resolved=pace.done,
+        received=pace.received,
+        backlog=pace.backlog,
+        days_to_clear=pace.days_to_clear,
+    )

@@ -60,6 +60,7 @@ _ANYBODY = """
     GET /units/{code}/closes
     GET /units/{code}/closes/{month}
     GET /units/{code}/signals
+    GET /units/{code}/outlook
     GET /overview
     POST /sla/preview
     GET /alerts
