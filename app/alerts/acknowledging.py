@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.alerts.outbox import refresh, withdraw
+from app.alerts.outbox import withdraw_alerts
 from app.alerts.reading import AlertView, find
 from app.complaint.clocks import ACKNOWLEDGED
 from app.db.complaints import lock
 from app.db.scope import Scope
-from app.db.tables.alerts import Alert, Delivery
+from app.db.tables.alerts import Alert
 from app.db.tables.complaints import SlaClock
 from app.db.tables.rules import Policy
 
@@ -33,8 +33,7 @@ async def acknowledge(
     if alert.acknowledged_at is not None:
         return alert
     await _stop_ladder(connection, alert)
-    ladder = select(Delivery.id).join(Alert, Alert.id == Delivery.alert_id).where(_ladder(alert))
-    await refresh(connection, await withdraw(connection, list(await connection.scalars(ladder))))
+    await withdraw_alerts(connection, list(await connection.scalars(select(Alert.id).where(_ladder(alert)))))
     acknowledged = update(Alert).where(Alert.id == alert_id)
     await connection.execute(acknowledged.values(acknowledged_at=now, acknowledged_by_id=officer_id))
     return await find(connection, alert_id, scope)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from app.complaint.clocks import upcoming_step
 from app.sla.calendars import CompiledCalendar
-from app.sla.clock import Stored, counting_calendar, highest_passed
+from app.sla.clock import State, Stored, counting_calendar, highest_passed
 from app.sla.policy import PolicyVersion
+
+LadderKey = tuple[int, str, int, str]
+"""Complaint, clock, cycle, rule: what one ladder belongs to."""
 
 BREACH_STEP = 100
 WARNING_STEP = 90
+EVERY_STEP = 2**31 - 1
 
 
 class Level(StrEnum):
@@ -59,6 +64,28 @@ def climb(stored: Stored, calendar: CompiledCalendar, policy: PolicyVersion, *, 
     passed = (highest.step, highest.at) if highest is not None and highest.step > raised else None
     reached = passed[0] if passed else raised
     return Climb(passed, reached, upcoming_step(stored, counting, policy, reached))
+
+
+def following(
+    stored: Stored, calendar: CompiledCalendar, policy: PolicyVersion, *, raised: int
+) -> tuple[int, datetime] | None:
+    """The next step above `raised` and when it fires; None while nothing can fire."""
+    return upcoming_step(stored, counting_calendar(policy.target, calendar), policy, raised)
+
+
+def stands_up_to(stored: Stored, calendar: CompiledCalendar, policy: PolicyVersion, *, now: datetime) -> int:
+    """The highest step that stands, as the clock reads now.
+
+    Of a clock that does not run any more, a breach that it had stands for good, and the warnings were true in their
+    time.
+    """
+    if stored.state is State.RUNNING:
+        repeat = timedelta(seconds=policy.repeat_s) if policy.repeat_s is not None else None
+        counting = counting_calendar(policy.target, calendar)
+        highest = highest_passed(stored, counting, thresholds=policy.thresholds, repeat=repeat, now=now)
+        return highest.step if highest is not None else 0
+    is_in_time = stored.state in (State.PAUSED, State.MET) and stored.breached_at is None
+    return BREACH_STEP - 1 if is_in_time else EVERY_STEP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,3 +141,23 @@ def told(recipients: Sequence[Recipient], *, units: frozenset[str], level: Level
         and (each.levels is None or level in each.levels)
         and (each.clocks is None or clock in each.clocks)
     ]
+
+
+def ladder_of(row: Mapping[str, Any]) -> LadderKey:
+    """The ladder that an alert's row belongs to."""
+    return row["complaint_id"], row["clock"], row["cycle"], row["rule"]
+
+
+def stored_of(clock: Any) -> Stored:
+    """A clock's row as the arithmetic reads it."""
+    return Stored(
+        state=clock.state,
+        started_at=clock.started_at,
+        due_at=clock.due_at,
+        stopped_at=clock.stopped_at,
+        breached_at=clock.breached_at,
+        paused_s=clock.paused_s,
+        paused_since=clock.paused_since,
+        elapsed_s=clock.elapsed_s,
+        target_s=clock.target_s,
+    )

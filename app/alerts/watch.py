@@ -1,60 +1,67 @@
-"""The sweep: clocks whose next step has fired become alerts and deliveries, each step once."""
+"""The sweep: clocks whose next step has fired become alerts and messages, each step once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.alerts.ladder import Climb, Firing, Recipient, climb, level_of, silent, told
-from app.alerts.notifiers import CONSOLE
-from app.alerts.outbox import NewAlert, put
-from app.alerts.webhooks import recipients
+from app.alerts.ladder import Climb, Firing, LadderKey, climb, ladder_of, level_of, silent, stored_of
+from app.alerts.outbox import Raised, put
+from app.alerts.reviewing import needs_review, review
+from app.alerts.telling import make_teller, supersede
 from app.complaint.clocks import ACKNOWLEDGED, Rulebook
 from app.db.rulebook import Rulebooks
 from app.db.session import reading, writing
-from app.db.states import AlertState
 from app.db.tables.alerts import Alert
 from app.db.tables.complaints import Complaint, SlaClock
-from app.sla.clock import Stored
 
-BATCH = 500
-_CONSOLE = Recipient(channel=CONSOLE, name=CONSOLE)
+BATCH = 200
+"""Clocks of one transaction: few enough that whoever waits for its locks does not notice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep did: alerts raised, and clocks that went up their ladder without one."""
+    """What a sweep did: alerts raised, clocks that went up their ladder without one, complaints looked at again."""
 
     raised: int = 0
     advanced: int = 0
+    reviewed: int = 0
 
     def __add__(self, other: Swept) -> Swept:
-        return Swept(self.raised + other.raised, self.advanced + other.advanced)
+        return Swept(self.raised + other.raised, self.advanced + other.advanced, self.reviewed + other.reviewed)
 
     def __bool__(self) -> bool:
-        return self.raised + self.advanced > 0
+        return self.raised + self.advanced + self.reviewed > 0
 
 
 async def sweep_all(engine: AsyncEngine, rulebooks: Rulebooks, *, now: datetime, limit: int = BATCH) -> Swept:
-    """Everything that has fired by `now`, one transaction for each batch; nothing due costs one index look-up."""
+    """Everything that has fired by `now`, one transaction for each batch; nothing due costs one look-up.
+
+    What changed after it was told of is looked at first, so that a step that does not stand any more can fire anew.
+    """
     total = Swept()
-    while await _is_due(engine, now):
+    while True:
+        is_due, is_changed = await _what_waits(engine, now)
+        if not is_due and not is_changed:
+            return total
         async with writing(engine) as connection:
-            swept = await sweep(connection, await rulebooks.current(connection), now=now, limit=limit)
+            rules = await rulebooks.current(connection)
+            swept = Swept(reviewed=await review(connection, rules, now=now, limit=limit)) if is_changed else Swept()
+            if not swept and is_due:
+                swept = await sweep(connection, rules, now=now, limit=limit)
         if not swept:
             # What is left is locked by somebody else, who sweeps it or moves it; the next tick looks again.
-            break
+            return total
         total += swept
-    return total
 
 
 async def sweep(connection: AsyncConnection, rules: Rulebook, *, now: datetime, limit: int = BATCH) -> Swept:
-    """One batch of due clocks, in the caller's transaction, together with the deliveries of what it raises.
+    """One batch of due clocks, in the caller's transaction, together with the messages of what it raises.
 
     The complaints are locked, those that somebody else has locked are left out, and all due clocks of one complaint
     are judged together.
@@ -62,16 +69,23 @@ async def sweep(connection: AsyncConnection, rules: Rulebook, *, now: datetime, 
     clocks = await _due_clocks(connection, await _lock_due(connection, now, limit), now)
     if not clocks:
         return Swept()
-    batch = _Batch(rules, now, await _raised_before(connection, clocks), await recipients(connection))
+    batch = _Batch(rules, now, await _raised_before(connection, clocks))
     batch.judge(clocks)
-    await put(connection, batch.alerts)
+    if batch.raised:
+        teller = await make_teller(connection, rules, batch.raised, now=now)
+        messages = [each for alerts in _by_complaint(batch.raised) for each in teller.messages(alerts)]
+        await supersede(connection, messages, batch.former_ids(), now=now)
+        await put(connection, batch.raised, messages)
     await connection.execute(_ADVANCE, batch.advances)
-    return Swept(len(batch.alerts), len(clocks) - len(batch.alerts))
+    return Swept(len(batch.raised), len(clocks) - len(batch.raised))
 
 
-async def _is_due(engine: AsyncEngine, now: datetime) -> bool:
+async def _what_waits(engine: AsyncEngine, now: datetime) -> tuple[bool, bool]:
+    """Whether a clock is due, and whether something has to be looked at again."""
+    due = select(SlaClock.id).where(SlaClock.next_fire_at < now).limit(1).scalar_subquery()
     async with reading(engine) as connection:
-        return await connection.scalar(select(SlaClock.id).where(SlaClock.next_fire_at < now).limit(1)) is not None
+        row = (await connection.execute(select(due, needs_review()))).one()
+    return row[0] is not None, row[1] is not None
 
 
 async def _lock_due(connection: AsyncConnection, now: datetime, limit: int) -> list[int]:
@@ -89,7 +103,14 @@ async def _lock_due(connection: AsyncConnection, now: datetime, limit: int) -> l
 
 async def _due_clocks(connection: AsyncConnection, complaint_ids: Sequence[int], now: datetime) -> list[Any]:
     statement = (
-        select(*_clock.c, Complaint.received_at, Complaint.is_history, Complaint.unit_id.label("complaint_unit_id"))
+        select(
+            *_clock.c,
+            Complaint.received_at,
+            Complaint.is_history,
+            Complaint.unit_id.label("complaint_unit_id"),
+            Complaint.assignee_id,
+            Complaint.category_code,
+        )
         .join(Complaint, Complaint.id == SlaClock.complaint_id)
         .where(SlaClock.complaint_id.in_(complaint_ids), SlaClock.next_fire_at < now)
         .order_by(SlaClock.next_fire_at, SlaClock.id)
@@ -97,42 +118,44 @@ async def _due_clocks(connection: AsyncConnection, complaint_ids: Sequence[int],
     return list(await connection.execute(statement)) if complaint_ids else []
 
 
-LadderKey = tuple[int, str, int, str]
-"""Complaint, clock, cycle, rule: what one ladder belongs to."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Former:
-    """The steps that a ladder raised already, and whether somebody has acknowledged it."""
+    """The alerts that a ladder raised already, by step, and whether somebody has acknowledged it."""
 
-    steps: frozenset[int] = frozenset()
+    alerts: dict[int, Any] = field(default_factory=dict)
     is_acknowledged: bool = False
 
-    def with_alert(self, alert: Any) -> _Former:
-        return _Former(self.steps | {alert.step}, self.is_acknowledged or alert.acknowledged_at is not None)
+    def note(self, alert: Any) -> None:
+        self.alerts[alert.step] = alert
+        self.is_acknowledged = self.is_acknowledged or alert.acknowledged_at is not None
 
 
 async def _raised_before(connection: AsyncConnection, clocks: Sequence[Any]) -> dict[LadderKey, _Former]:
     """What the ladders of these complaints have raised; nobody adds to it while we hold their locks."""
-    statement = select(
-        Alert.complaint_id, Alert.clock, Alert.cycle, Alert.rule, Alert.step, Alert.acknowledged_at
-    ).where(Alert.complaint_id.in_({clock.complaint_id for clock in clocks}))
+    columns = (
+        Alert.id, Alert.complaint_id, Alert.clock, Alert.cycle, Alert.rule, Alert.step, Alert.round,
+        Alert.acknowledged_at, Alert.cleared_at,
+    )  # fmt: skip
+    statement = select(*columns).where(Alert.complaint_id.in_({clock.complaint_id for clock in clocks}))
     found: dict[LadderKey, _Former] = {}
     for row in await connection.execute(statement):
-        key = (row.complaint_id, row.clock, row.cycle, row.rule)
-        found[key] = found.get(key, _Former()).with_alert(row)
+        found.setdefault((row.complaint_id, row.clock, row.cycle, row.rule), _Former()).note(row)
     return found
+
+
+def _by_complaint(alerts: Sequence[Raised]) -> Collection[list[Raised]]:
+    found: dict[int, list[Raised]] = {}
+    for each in alerts:
+        found.setdefault(each.row["complaint_id"], []).append(each)
+    return found.values()
 
 
 class _Batch:
     """The rows that a batch of due clocks amounts to, gathered before the first statement that writes."""
 
-    def __init__(
-        self, rules: Rulebook, now: datetime, former: dict[LadderKey, _Former], webhooks: Sequence[Recipient]
-    ) -> None:
+    def __init__(self, rules: Rulebook, now: datetime, former: Mapping[LadderKey, _Former]) -> None:
         self._rules, self._now, self._former = rules, now, former
-        self._recipients = [_CONSOLE, *webhooks]
-        self.alerts: list[NewAlert] = []
+        self.raised: list[Raised] = []
         self.advances: list[dict[str, Any]] = []
 
     def judge(self, clocks: Sequence[Any]) -> None:
@@ -146,6 +169,11 @@ class _Batch:
             if climbed.passed is not None and clock.id not in hushed:
                 self._raise(clock, *climbed.passed)
 
+    def former_ids(self) -> list[int]:
+        """The alerts below those that are raised now, on the same ladders."""
+        keys = {ladder_of(each.row) for each in self.raised}
+        return [alert.id for key in keys if key in self._former for alert in self._former[key].alerts.values()]
+
     def _climb(self, clock: Any) -> Climb:
         if clock.is_history or clock.policy_version_id is None:
             return Climb(None, clock.raised_step, None)
@@ -153,7 +181,7 @@ class _Batch:
             return Climb(None, ACKNOWLEDGED, None)
         policy = self._rules.policy_by_id[clock.policy_version_id]
         calendar = self._rules.calendar(clock.calendar_version_id, clock.exception_unit_id)
-        return climb(_stored(clock), calendar, policy, raised=clock.raised_step, now=self._now)
+        return climb(stored_of(clock), calendar, policy, raised=clock.raised_step, now=self._now)
 
     def _former_of(self, clock: Any) -> _Former:
         return self._former.get((clock.complaint_id, clock.clock, clock.cycle, self._rule(clock)), _Former())
@@ -162,7 +190,9 @@ class _Batch:
         return self._rules.policy_by_id[clock.policy_version_id].policy
 
     def _raise(self, clock: Any, step: int, fired_at: datetime) -> None:
-        if step in self._former_of(clock).steps:
+        """A step that was raised before is raised again only if a late entry took it back."""
+        former = self._former_of(clock).alerts.get(step)
+        if former is not None and former.cleared_at is None:
             return
         row = {
             "complaint_id": clock.complaint_id,
@@ -171,33 +201,13 @@ class _Batch:
             "rule": self._rule(clock),
             "step": step,
             "level": str(level_of(step)),
-            "state": AlertState.PENDING,
             "unit_id": clock.unit_id if clock.unit_id is not None else clock.complaint_unit_id,
             "due_at": clock.due_at,
             "fired_at": fired_at,
             "raised_at": self._now,
         }
-        units = self._units_above({clock.unit_id, clock.complaint_unit_id} - {None})
-        self.alerts.append(NewAlert(row, told(self._recipients, units=units, level=level_of(step), clock=clock.clock)))
-
-    def _units_above(self, unit_ids: set[int]) -> frozenset[str]:
-        """The codes of the unit that the clock belongs to, of the one that holds the complaint, and of all above."""
-        above = {each for unit_id in unit_ids for each in self._rules.ancestors.get(unit_id, (unit_id,))}
-        return frozenset(self._rules.unit_codes[each] for each in above if each in self._rules.unit_codes)
-
-
-def _stored(clock: Any) -> Stored:
-    return Stored(
-        state=clock.state,
-        started_at=clock.started_at,
-        due_at=clock.due_at,
-        stopped_at=clock.stopped_at,
-        breached_at=clock.breached_at,
-        paused_s=clock.paused_s,
-        paused_since=clock.paused_since,
-        elapsed_s=clock.elapsed_s,
-        target_s=clock.target_s,
-    )
+        again = (former.id, former.round + 1) if former is not None else (0, 1)
+        self.raised.append(Raised(row, clock.complaint_unit_id, clock.assignee_id, clock.category_code, *again))
 
 
 def _firing(clock: Any, climbed: Climb) -> Firing | None:

@@ -19,8 +19,9 @@ from app.complaint.lifecycle import OPEN, TERMINAL
 from app.db.bulk import insert_rows
 from app.db.case_rows import Stored, read_stored, slot_rows
 from app.db.changes import next_change, reserve_ids
-from app.db.corrections import corrections
+from app.db.corrections import corrections, has_told_otherwise
 from app.db.moved import entries, moved_by_rules
+from app.db.tables.alerts import AlertReview
 from app.db.tables.complaints import Complaint, ComplaintEvent, FormerFacts, Pause, QueueSlot, SlaClock, Stint
 from app.sla.clock import State
 
@@ -208,6 +209,8 @@ class _Work:
                 self._put("clock_change", {"id_": former[row.key]["id"], **values})
         for key in former.keys() - {row.key for row in rows}:
             self._put("clock_gone", {"id_": former[key]["id"]})
+        if has_told_otherwise(former, rows):
+            self._put("review", {"complaint_id": complaint_id})
 
     def _add_spans(
         self, complaint_id: int, spans: Mapping[str, Sequence[dict[str, Any]]], stored: Stored | None
@@ -342,6 +345,7 @@ _clock: Table = SlaClock.__table__  # type: ignore[assignment]
 _slot: Table = QueueSlot.__table__  # type: ignore[assignment]
 _stint: Table = Stint.__table__  # type: ignore[assignment]
 _pause: Table = Pause.__table__  # type: ignore[assignment]
+_review: Table = AlertReview.__table__  # type: ignore[assignment]
 
 _NO_EVENT: dict[str, Any] = dict.fromkeys((each.name for each in fields(CaseEvent)), None)
 CLOCK_FIELDS = tuple(each.name for each in fields(ClockRow))
@@ -363,6 +367,7 @@ _INSERTS: Mapping[str, Table] = {
     "stint": _stint,
     "pause": _pause,
     "facts": FormerFacts.__table__,  # type: ignore[dict-item]
+    "review": _review,
 }
 _CHANGES = {
     "effect": update(_event)

@@ -27,6 +27,15 @@ def corrections(
     ]
 
 
+def has_told_otherwise(former: Mapping[RowKey, Mapping[str, Any]], rows: Sequence[ClockRow]) -> bool:
+    """Whether a clock that alerts were raised of stands, is due or is breached otherwise than when they were."""
+    now = {row.key: (row.state, row.due_at, row.breached_at) for row in rows}
+    return any(
+        row["raised_step"] > 0 and now.get(key) != (row["state"], row["due_at"], row["breached_at"])
+        for key, row in former.items()
+    )
+
+
 def _is_breached(row: Mapping[str, Any], now: datetime) -> bool:
     if row["breached_at"] is not None:
         return True

@@ -16,7 +16,9 @@ from app.db.bulk import insert_rows, update_rows
 from app.db.case_rows import Stored, read_stored
 from app.db.changes import next_change
 from app.db.complaints import CLOCK_FIELDS, Refolded, lock_all, refold
+from app.db.corrections import has_told_otherwise
 from app.db.moved import MovedClock, Occasion, entries, moved_clocks
+from app.db.tables.alerts import AlertReview
 from app.db.tables.complaints import Complaint, ComplaintEvent, QueueSlot, SlaClock
 from app.sla.clock import State
 
@@ -155,6 +157,8 @@ class _Work:
         for key in stored.clocks.keys() - {row.key for row in folded.rows}:
             self._put("clock_gone", {"id": stored.clocks[key]["id"]})
             is_changed = True
+        if has_told_otherwise(stored.clocks, folded.rows):
+            self._put("review", {"complaint_id": complaint_id})
         return is_changed
 
     async def write(self, connection: AsyncConnection) -> None:
@@ -166,6 +170,7 @@ class _Work:
         await update_rows(connection, _complaint, self.rows.get("header", ()), key="id")
         await update_rows(connection, _slot, self.rows.get("slot", ()), key="complaint_id")
         await insert_rows(connection, _event, self.rows.get("event", ()))
+        await insert_rows(connection, _review, self.rows.get("review", ()))
 
 
 _TIMERS = ("next_clock", "next_due_at", "queue_at", "respond_due_at", "resolve_due_at", "is_missed")
@@ -175,3 +180,4 @@ _clock: Table = SlaClock.__table__  # type: ignore[assignment]
 _complaint: Table = Complaint.__table__  # type: ignore[assignment]
 _slot: Table = QueueSlot.__table__  # type: ignore[assignment]
 _event: Table = ComplaintEvent.__table__  # type: ignore[assignment]
+_review: Table = AlertReview.__table__  # type: ignore[assignment]
