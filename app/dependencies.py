@@ -161,6 +161,15 @@ async def _find_out(request: Request, credentials: HTTPAuthorizationCredentials 
     return caller
 
 
+async def known_anew(request: Request) -> Caller | None:
+    """The caller as they stand now, for an answer that lasts; None when they may no longer ask."""
+    house = house_of(request)
+    now, credentials = house.clock(), await _bearer(request)
+    return (
+        await _by_token(house, credentials.credentials, now) if credentials else await _by_cookie(request, house, now)
+    )
+
+
 # The header is named as a dependency of its own so that the document tells of it.
 async def someone(request: Request, _credentials: Annotated[object, Security(_bearer)]) -> Caller | None:
     """See `known`."""

@@ -16,6 +16,7 @@ from app.api import (
     alerts,
     bulk_moves,
     categories,
+    changes,
     closes,
     complaints,
     documents,
@@ -47,6 +48,7 @@ from app.api import (
 from app.api.edge import Edge
 from app.api.errors import add_error_answers
 from app.api.etags import NotModified, Tags, not_modified
+from app.api.event_streams import Streams
 from app.api.idempotency import Repeats
 from app.api.metrics import RequestMetrics
 from app.api.strictness import refuse_the_unknown
@@ -74,6 +76,7 @@ API = "/api/v1"
 API_ROUTERS: tuple[APIRouter, ...] = (
     moves.router,
     complaints.router,
+    changes.router,
     bulk_moves.router,
     notes.router,
     identities.router,
@@ -159,10 +162,12 @@ def _lifespan(
         app.state.house = house
         app.state.darkroom = Darkroom(house.vault, settings.zone)
         app.state.reads = Reads(house.engine, house.replica, clock)
+        app.state.streams = Streams(settings.streams_per_caller)
         _settle_memory()
         try:
             yield
         finally:
+            app.state.streams.close()
             await house.errands.finish()
             await app.state.reads.close()
             await house.engine.dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -62,7 +63,16 @@ def make_server(settings: Settings, *, host: str, port: int) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=10,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    """A server that ends its streams before it stops."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams of events end first: the server waits for answers that have not ended."""
+        self.config.app.state.streams.close()  # type: ignore[union-attr]  # the application of `make_server`
+        await super().shutdown(sockets)
 
 
 def worker() -> None:

@@ -154,6 +154,17 @@ class Pulse:
                 return self._view
         return self._view
 
+    async def moved_for(self, unit_ids: UnitIds, before: View, *, within_s: float) -> bool:
+        """Whether complaints of these units moved since `before`, as soon as they have; inside `watched`."""
+        loop = asyncio.get_running_loop()
+        until, view = loop.time() + within_s, self._view or before
+        while view.settled(unit_ids) == before.settled(unit_ids):
+            rest_s = until - loop.time()
+            if rest_s <= 0:
+                return False
+            view = await self.moved(view.number, within_s=rest_s) or view
+        return True
+
     async def close(self) -> None:
         """No look is left behind."""
         self._waiters = 0
