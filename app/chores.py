@@ -1,4 +1,4 @@
-"""What workers do for intake beside pulling: uploads, backfills, doubles, taught words, comparisons, purges."""
+"""What workers do beside pulling and alerting: uploads, doubles, taught words, digests, comparisons, purges."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from app.alerts.digest import make_digests
 from app.backfilling import reconcile_source, sources_due, work_on_backfill
 from app.clock import utc_now
 from app.complaint.errors import Conflict, DomainError, SourceBusy
@@ -47,6 +48,7 @@ class Chores:
             ("backfill", self.backfill, timedelta(seconds=2)),
             ("doubles", self.find_doubles, timedelta(seconds=5)),
             ("words", self.read_words_again, timedelta(seconds=15)),
+            ("digest", self.write_digests, timedelta(seconds=30)),
             ("reconcile", self.reconcile, timedelta(minutes=1)),
             ("closes", self.close_months, timedelta(hours=1)),
             ("purge", self.purge, timedelta(hours=1)),
@@ -72,6 +74,11 @@ class Chores:
         count = await reread_learned(self.plant.engine, self.plant.rulebooks, now=utc_now())
         if count:
             _log.info("taught words read again", complaints=count)
+
+    async def write_digests(self) -> None:
+        """The lists of this working morning."""
+        if count := await make_digests(self.plant.engine, self.plant.rulebooks, now=utc_now()):
+            _log.info("digests written", count=count)
 
     async def reconcile(self) -> None:
         """Compare each source with what we hold, once a day."""

@@ -69,7 +69,7 @@ class Directory:
         """Whoever answers as `who`, or else the next one up who can be reached by a channel; None when nobody can."""
         for level in _WAY_UP[_WAY_UP.index(who) :]:
             named = self._at(level, unit_id, assignee_id)
-            found = [self._stand_in(officer_id, unit) for officer_id, unit in named]
+            found = [self.stand_in(officer_id, unit) for officer_id, unit in named]
             reached = [each for each in found if each is not None and each.person.channels & set(channels)]
             if reached:
                 return Answer(_each_once(reached), level, who if level != who else None)
@@ -93,7 +93,7 @@ class Directory:
     def _bureau(self) -> Sequence[int]:
         return self.validators if any(self.heads.get(each) for each in self.validators) else (WHOLE_TREE,)
 
-    def _stand_in(self, officer_id: int, unit_id: int | None) -> Reached | None:
+    def stand_in(self, officer_id: int, unit_id: int | None) -> Reached | None:
         """The officer, or who stands in, over any chain of delegates; None where it ends or turns in a circle."""
         seen: set[int] = set()
         current: int | None = officer_id
@@ -116,7 +116,7 @@ async def read_directory(
     """Everybody who may answer for the units, and the officers themselves, as they stand at `now`."""
     above = await _above(connection, unit_ids)
     validators = list(await connection.scalars(select(Unit.id).where(Unit.is_validator).order_by(Unit.id)))
-    delegates = await _delegates(connection, now)
+    delegates = await read_delegates(connection, now)
     of_units = {each for ways in above.values() for level in ways.values() for each in level}.union(validators)
     wanted = {*officer_ids, *(each for each in delegates.values() if each is not None)}
     rows = await _officers(connection, own=unit_ids, all_units=of_units, officer_ids=wanted)
@@ -159,8 +159,8 @@ async def _above(connection: AsyncConnection, unit_ids: Collection[int]) -> dict
     return found
 
 
-async def _delegates(connection: AsyncConnection, now: datetime) -> dict[int, int | None]:
-    """Of two leaves at once, the one that was entered last counts."""
+async def read_delegates(connection: AsyncConnection, now: datetime) -> dict[int, int | None]:
+    """Who is away and who stands in. Of two leaves at once, the one that was entered last counts."""
     statement = select(Leave.officer_id, Leave.delegate_id).where(Leave.starts_at <= now, Leave.ends_at > now)
     return {row.officer_id: row.delegate_id for row in await connection.execute(statement.order_by(Leave.id))}
 

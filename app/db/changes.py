@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Table, bindparam, func, select, text, update
@@ -137,6 +137,18 @@ async def upsert(
     else:
         statement = statement.on_conflict_do_nothing(index_elements=list(key))
     await connection.execute(statement, list(rows))
+
+
+async def insert_missing(
+    connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, object]], *, key: Sequence[str]
+) -> None:
+    """Insert `rows`, but for those that `key` already names; one `executemany`."""
+    if rows:
+        insert = postgresql_insert if is_postgresql(connection) else sqlite_insert
+        statement = insert(table).values({name: bindparam(name) for name in rows[0]})
+        await connection.execute(
+            statement.on_conflict_do_nothing(index_elements=list(key)), [dict(row) for row in rows]
+        )
 
 
 _counter: Table = Counter.__table__  # type: ignore[assignment]

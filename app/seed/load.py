@@ -51,8 +51,8 @@ class SeedTally:
 async def seed_jakarta(connection: AsyncConnection, *, now: datetime) -> SeedTally:
     """What the load added, changed and left; a second load changes nothing. The caller commits.
 
-    Published versions of calendars and policies are only ever added. A unit or category that an administrator has
-    switched off stays off.
+    Published versions of calendars and policies, and rules of telling, are only ever added: what an administrator made
+    of a rule stays, and one that was taken away stays away. A unit or category that is switched off stays off.
     """
     units = {"unit": await _load_units(connection)}
     ids = await _ids(connection, "unit", "code")
@@ -64,6 +64,7 @@ async def seed_jakarta(connection: AsyncConnection, *, now: datetime) -> SeedTal
         | await _load_calendars(connection, now)
         | await _load_policies(connection, now)
         | {"reason_code": await _load_reasons(connection)}
+        | {"alert_rule": await _load_alert_rules(connection, now)}
     )
     if tally.total.added or tally.total.changed:
         # Processes that hold the rules and units see by this number that theirs are old.
@@ -185,6 +186,16 @@ def _policy_version_row(policy: PolicySeed, policy_id: int, now: datetime) -> Ro
 
 async def _load_reasons(connection: AsyncConnection) -> Counts:
     return await _bring(connection, "reason_code", ("kind", "code"), [asdict(reason) for reason in rules.reasons()])
+
+
+async def _load_alert_rules(connection: AsyncConnection, now: datetime) -> Counts:
+    narrowed = dict.fromkeys(("clocks", "policies", "units", "categories"))
+    rows = [
+        {**asdict(one), "who": list(one.who), "channels": list(one.channels), **narrowed}
+        | {"is_active": True, "updated_at": now, "updated_by": "seed"}
+        for one in rules.alert_rules()
+    ]
+    return await _bring(connection, "alert_rule", ("name",), rows, fixed=True)
 
 
 async def _ids(connection: AsyncConnection, name: str, key: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Categories, status words, calendars, policies and reasons, read from the files beside this module."""
+"""Categories, status words, calendars, policies, reasons and alert rules, read from the files beside this module."""
 
 from __future__ import annotations
 
@@ -73,6 +73,21 @@ class ReasonSeed:
     needs_evidence: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRuleSeed:
+    """Who is told of the steps from one to another; without `to_step` of all that follow."""
+
+    name: str
+    description: str
+    from_step: int
+    to_step: int | None
+    every: int
+    who: tuple[str, ...]
+    channels: tuple[str, ...]
+    severity: str
+    hours: str
+
+
 @cache
 def categories() -> tuple[CategorySeed, ...]:
     """The 116 categories, one spelling each."""
@@ -129,6 +144,25 @@ def reasons() -> tuple[ReasonSeed, ...]:
     """The reasons for a rejection and for a pause."""
     rows = read_toml("reasons.toml")
     return tuple(_reason(kind, row) for kind in ("reject", "pause") for row in rows[kind])
+
+
+@cache
+def alert_rules() -> tuple[AlertRuleSeed, ...]:
+    """The ladder as delivered."""
+    return tuple(
+        AlertRuleSeed(
+            name=row["name"],
+            description=row["description"],
+            from_step=row["from_step"],
+            to_step=row.get("to_step"),
+            every=row.get("every", 1),
+            who=tuple(row["who"]),
+            channels=tuple(row.get("channels", ("chat", "email"))),
+            severity=row["severity"],
+            hours=row["hours"],
+        )
+        for row in read_toml("alert_rules.toml")["rule"]
+    )
 
 
 def _policy(row: Mapping[str, Any]) -> PolicySeed:

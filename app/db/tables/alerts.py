@@ -50,7 +50,7 @@ class Delivery(Schema):
     the rules by which it is sent, "severity", "told_as": what the officer is to the complaint, "instead_of": whom
     nobody answers for, "for_officer_id": whose delegate it is}, each only where it says something. Of a digest: {"on",
     "overdue", "due_today", "items": [{"complaint_id", "ticket_code", "unit_code", "unit_name", "clock", "due_at"}]},
-    most urgent first and not all of them. Of a notice: {"key": …} and what its text names.
+    the most urgent first and not all of them, "for_officer_id"}. Of a notice: {"key": …} and what its text names.
     """
 
     __tablename__ = "delivery"
