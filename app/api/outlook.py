@@ -16,8 +16,8 @@ from app.dependencies import CallerDep, HouseDep, LanguageDep, Looking, Now
 from app.sla.speech import Speech
 from app.units.catalogue import say_pace, say_risks
 from app.units.directory import UnitCard, read_directory
-from app.units.outlook import Outlook, read_outlooks
-from app.units.pace import PACE_DAYS
+from app.units.outlook import read_outlooks
+from app.units.pace import PACE_DAYS, Outlook
 
 router = APIRouter(tags=["units"])
 

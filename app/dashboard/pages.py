@@ -32,7 +32,7 @@ def assets() -> StaticFiles:
 @router.get("/")
 async def overview(reader: ReaderDep) -> Response:
     """All that the reader covers."""
-    return _page(reader, await reader.board(None), None)
+    return await _page(reader, await reader.board(None), None)
 
 
 @router.get("/units/{code}")
@@ -42,7 +42,7 @@ async def unit(reader: ReaderDep, code: Annotated[str, PathValue(max_length=80)]
         board = await reader.board(code)
     except NotFound:
         return reader.tongue.page("not_found.html", 404)
-    return _page(reader, board, code)
+    return await _page(reader, board, code)
 
 
 @router.get("/complaints/{ref}")
@@ -64,7 +64,13 @@ async def live(
     return HTMLResponse(body, headers={"ETag": etag})
 
 
-def _page(reader: Reader, board: Board, code: str | None) -> Response:
+async def _page(reader: Reader, board: Board, code: str | None) -> Response:
+    insight = await reader.insight(board)
     return reader.tongue.page(
-        "page.html", board=board, code=code, username=reader.caller.name, csrf_token=reader.csrf_token
+        "page.html",
+        board=board,
+        insight=insight,
+        code=code,
+        username=reader.caller.name,
+        csrf_token=reader.csrf_token,
     )

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from app.complaint.clocks import Rulebook
 from app.dashboard.board import Board, read_board
+from app.dashboard.insight import Insight, read_insight
 from app.dashboard.rendering import render
 from app.dashboard.wording import Wording
 from app.dependencies import CallerDep, HouseDep, Looking, Now, session_of
@@ -77,6 +78,21 @@ class Reader:
         say = self.tongue.say
         return await read_board(
             self.connection, self.caller, self.rules, code=code, period=self.period, now=self.now, zone=say.zone
+        )
+
+    async def insight(self, board: Board) -> Insight | None:
+        """What there is to tell of the unit of a board; of several units together nothing."""
+        if board.unit is None:
+            return None
+        return await read_insight(
+            self.connection,
+            self.caller,
+            self.rules,
+            unit=board.unit,
+            below=[row.unit for row in board.rows],
+            period=self.period,
+            now=self.now,
+            zone=self.tongue.say.zone,
         )
 
 

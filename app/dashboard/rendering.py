@@ -7,7 +7,8 @@ import functools
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.dashboard import charts
-from app.dashboard.wording import Wording, grade, judged
+from app.dashboard.insight import MOST_REFS
+from app.dashboard.wording import Wording, grade, grade_of, judged
 
 
 @functools.cache
@@ -20,7 +21,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals.update(charts=charts, grade=grade, judged=judged)
+    environment.globals.update(charts=charts, grade=grade, grade_of=grade_of, judged=judged, most_refs=MOST_REFS)
     return environment
 
 

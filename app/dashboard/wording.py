@@ -15,7 +15,11 @@ from babel.units import format_unit
 from app.alerts.catalogue import CLOCKS
 from app.dashboard.catalogue import WORDS
 from app.sla.scorecard import AGE_LIMITS, Scorecard
+from app.sla.speech import Speech
+from app.units.catalogue import say_pace, say_risks, say_signal
 from app.units.figures import percent
+from app.units.pace import Outlook, Pace, Verdict
+from app.units.signs import Finding
 
 _INSTANT = {"id": "d MMM yyyy HH.mm", "en": "d MMM yyyy HH:mm"}
 _MOMENT = {"id": "d MMM HH.mm", "en": "d MMM HH:mm"}
@@ -82,6 +86,30 @@ class Wording:
         """A day of the trend."""
         return str(format_date(on, "d MMM", locale=self.language))
 
+    def month(self, first: date) -> str:
+        """A month with its year."""
+        return str(format_date(first, "LLLL yyyy", locale=self.language))
+
+    def signal(self, found: Finding) -> str:
+        """What a signal found, as a sentence."""
+        names = ", ".join(found.sources)
+        return say_signal(self.language, found.sign, count=found.count, of=found.of, share=found.share, sources=names)
+
+    def risks(self, outlook: Outlook) -> str:
+        """What will be overdue before a unit opens again, as a sentence."""
+        counts = {"while_open": outlook.while_open, "while_closed": outlook.while_closed}
+        return say_risks(Speech(self.language, self.zone), outlook.hours, **counts)
+
+    def pace(self, outlook: Outlook) -> str:
+        """What becomes of a backlog, as a sentence."""
+        return say_pace(Speech(self.language, self.zone), outlook.pace)
+
+    def days_to_clear(self, pace: Pace) -> str:
+        """The working days that a backlog takes, or why it has none."""
+        if pace.days_to_clear is not None:
+            return self.number(pace.days_to_clear)
+        return {Verdict.DONE: "–", Verdict.UNKNOWN: self.words["no_pace"]}.get(pace.verdict, self.words["never"])
+
     def ages(self) -> list[str]:
         """The names of the ageing buckets, youngest first."""
         days = [limit.days for limit in AGE_LIMITS]
@@ -101,7 +129,12 @@ def judged(card: Scorecard) -> int:
 
 def grade(card: Scorecard) -> str:
     """How well a clock is kept, as a class of the style sheet: the figure beside it says the same in digits."""
-    share = percent(card.met, judged(card))
+    return grade_of(card.met, judged(card))
+
+
+def grade_of(met: int, due: int) -> str:
+    """The same of any figures."""
+    share = percent(met, due)
     if share is None:
         return "none"
     return "good" if share >= _GOOD else "fair" if share >= _FAIR else "poor"

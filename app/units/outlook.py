@@ -18,42 +18,10 @@ from app.db.tables.units import UnitAncestor
 from app.sla.calendars import CompiledCalendar
 from app.sla.terms import State
 from app.units.opening import Hours, hours_at, is_working_day, office_calendar
-from app.units.pace import LONGEST, PACE_DAYS, Pace
+from app.units.pace import LONGEST, PACE_DAYS, Outlook, Pace, Risk
 
 _OPEN = (State.RUNNING, State.PAUSED)
 _CLOCKS = ("respond", "resolve", "coordinate", "handle", "validate", "update")
-
-
-@dataclass(frozen=True, slots=True)
-class Risk:
-    """A complaint that will be overdue, by the clock of its that is due first."""
-
-    ref: str
-    clock: str
-    due_at: datetime
-    unit_id: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
-    """What lies ahead of a unit with all below it; `clears_on` is the day on which the backlog is gone."""
-
-    unit_id: int
-    hours: Hours
-    risks: Sequence[Risk]
-    pace: Pace
-    clears_on: date | None
-
-    @property
-    def while_open(self) -> int:
-        """Complaints that are due before the unit closes, or as it does."""
-        closes_at = self.hours.closes_at
-        return sum(closes_at is not None and risk.due_at <= closes_at for risk in self.risks)
-
-    @property
-    def while_closed(self) -> int:
-        """Complaints that are due while nobody is there."""
-        return len(self.risks) - self.while_open
 
 
 async def read_outlooks(

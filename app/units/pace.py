@@ -1,9 +1,13 @@
-"""PURE: whether a unit gets through more than comes in, and how long its backlog takes at that pace."""
+"""PURE: what lies ahead of a unit: what will be overdue, and how long its backlog takes at its pace."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from enum import StrEnum
+
+from app.units.opening import Hours
 
 PACE_DAYS = 28
 """Whole local days before today: four of each weekday, so that a weekend more or less changes nothing."""
@@ -63,3 +67,35 @@ class Pace:
         1.5
         """
         return round(count / self.working_days, 2) if self.working_days else None
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A complaint that will be overdue, by the clock of its that is due first."""
+
+    ref: str
+    clock: str
+    due_at: datetime
+    unit_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What lies ahead of a unit with all below it; `clears_on` is the day on which the backlog is gone."""
+
+    unit_id: int
+    hours: Hours
+    risks: Sequence[Risk]
+    pace: Pace
+    clears_on: date | None
+
+    @property
+    def while_open(self) -> int:
+        """Complaints that are due before the unit closes, or as it does."""
+        closes_at = self.hours.closes_at
+        return sum(closes_at is not None and risk.due_at <= closes_at for risk in self.risks)
+
+    @property
+    def while_closed(self) -> int:
+        """Complaints that are due while nobody is there."""
+        return len(self.risks) - self.while_open

@@ -63,8 +63,6 @@ def _stale(sources: Sequence[Freshness]) -> Finding:
 async def _refs(connection: AsyncConnection, found: Iterable[Finding], scope: Scope) -> dict[int, str]:
     """How the listed complaints are called, as far as the caller may see them."""
     ids = sorted({id_ for each in found for id_ in each.complaint_ids[:MOST_LISTED]})
-    if not ids:
-        return {}
     statement = select(Complaint.id, Complaint.ticket_code).where(Complaint.id.in_(ids), visible(scope))
     return {row.id: row.ticket_code or str(row.id) for row in await connection.execute(statement)}
 

@@ -50,9 +50,9 @@ async def test_an_outlook_tells_what_is_at_risk_and_where(door: Door, city: City
         "clears_on": None,
     }
     assert told["text"] == (
-        "Complaints that will pass their due time before the unit opens again at Monday, 2 March 2026, 07:30 WIB: 1, of "
-        "these 0 in working hours still and 1 while it is closed. At the pace of the last 28 days (1 done, 1 received) "
-        "the backlog of 1 does not shrink."
+        "Complaints that will pass their due time before the unit opens again at Monday, 2 March 2026, 07:30 WIB: 1, "
+        "of these 0 in working hours still and 1 while it is closed. At the pace of the last 28 days (1 done, 1 "
+        "received) the backlog of 1 does not shrink."
     )
     assert [(each["unit"]["code"], each["at_risk"], each["pace"]["verdict"]) for each in told["units"]] == [
         ("kelurahan-a", 1, "unknown"),

@@ -134,6 +134,31 @@ def test_the_page_fits_a_small_phone(tab: Tab, served: Served, is_dark: bool) ->
     _sign_in(tab, served)
     assert tab.run("document.documentElement.scrollWidth") == 360
     assert tab.run(_FAINT) == []
+    tab.open(f"{served.url}/units/kota")
+    assert tab.run("document.querySelectorAll('.signals tbody tr').length") == 8
+    assert tab.run("document.documentElement.scrollWidth") == 360
+    assert tab.run(_FAINT) == []
+    assert tab.complaints == []
+
+
+def test_a_unit_prints_its_figures_whole_and_nothing_to_click(tab: Tab, served: Served) -> None:
+    _sign_in(tab, served)
+    tab.open(f"{served.url}/units/kota")
+    tab.run("window.print = () => (window.printed = true)")
+    tab.run("document.querySelector('#print').click()")
+    assert tab.run("window.printed") is True
+    tab.call("Emulation.setEmulatedMedia", media="print", features=[])
+    gone = ".bar-end, .periods, #print, footer, details"
+    assert tab.run(f"[...document.querySelectorAll('{gone}')].every(each => !each.checkVisibility())") is True
+    kept = "#clocks-heading, #outlook-heading, #signals-heading, #months-heading, .as-of time"
+    assert tab.run(f"[...document.querySelectorAll('{kept}')].filter(each => each.checkVisibility()).length") == 5
+    tab.resize(718, 1000)
+    tab.call("Emulation.setEmulatedMedia", media="print", features=[])
+    clipped = "[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth + 1).length"
+    assert tab.run(clipped) == 0
+    assert tab.run(_FAINT) == []
+    pages = tab.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)
+    assert len(pages["data"]) > 10_000
 
 
 # Words and figures against the colour behind them, after WCAG 2.2: at least 4.5 to 1.

@@ -15,8 +15,8 @@ from app.db.scope import WHOLE, Scope
 from app.db.session import reading, writing
 from app.sla.calendars import compile_calendar, parse_rules
 from app.units.opening import hours_at
-from app.units.outlook import Outlook, read_outlooks
-from app.units.pace import Pace, Verdict
+from app.units.outlook import read_outlooks
+from app.units.pace import Outlook, Pace, Verdict
 from tests.units.city import City
 from tests.units.stories import tell
 from tests.workqueue.desk import _VERSION, WIB, Desk, _add, at, table

@@ -46,3 +46,8 @@ function show(html) {
 
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
 plan();
+
+// Without a script the browser's own menu prints.
+const print = document.getElementById("print");
+print.hidden = false;
+print.addEventListener("click", () => window.print());
