@@ -21,16 +21,20 @@ _ENDS = frozenset({Status.DONE, Status.REJECTED, Status.DELETED})
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """`rows` complaints of the city `seed` up to `until`: a year of them, or more years where one cannot hold them."""
+    """`rows` complaints of the city `seed` up to `until`: a year of them, or more years where one cannot hold them.
+
+    With `daily` there are so many a day, in the mean, and the past is as long as it takes.
+    """
 
     rows: int
     until: datetime
     seed: int = SEED
+    daily: int | None = None
 
     @property
     def per_day(self) -> int:
         """Complaints on a day, in the mean."""
-        return min(_BUSIEST, max(1, round(self.rows / _SPAN_DAYS)))
+        return self.daily or min(_BUSIEST, max(1, round(self.rows / _SPAN_DAYS)))
 
     def days(self) -> list[date]:
         """The days to look at, the newest first: some more than are needed."""

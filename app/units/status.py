@@ -16,7 +16,7 @@ from app.units.figures import CLOCKS, DayTally, HoldingTally, OpenTally, TrendDa
 from app.units.ground import LIVE, Ground
 from app.units.periods import Period
 from app.units.slices import WHOLE_CUT, Cut, knife
-from app.units.tallies import cycle_tallies, holding_tallies, open_tallies, reported_tallies
+from app.units.tallies import Key, cycle_tallies, holding_tallies, open_tallies, reported_tallies
 
 Group = tuple[int, ...]
 """Units whose complaints, with all below them, make one status; a complaint below two of them counts once."""
@@ -100,6 +100,16 @@ async def read_parts(
     return [
         {value: _status(each, period, with_unrouted=with_unrouted) for value, each in parts.items()} for parts in found
     ]
+
+
+def gather_open(found: Mapping[Key, OpenTally], groups: Sequence[Group], rules: Rulebook) -> list[OpenTally]:
+    """The open complaints of each group, from those of each unit."""
+    tree = _Tree(groups, rules.ancestors)
+    told = [OpenTally() for _ in groups]
+    for (unit_id, _), opened in found.items():
+        for place in tree.places(unit_id):
+            told[place] += opened
+    return told
 
 
 @dataclass(slots=True)

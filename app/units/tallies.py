@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    Select,
     String,
     and_,
     case,
@@ -27,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.cycles import CITIZEN_CLOCKS
+from app.db.among import among
 from app.db.column_types import UtcDateTime
 from app.db.tables.units import UnitAncestor
 from app.sla.scorecard import AGE_LIMITS, Scorecard
@@ -42,7 +42,10 @@ _STOPPED = (State.MET, State.MISSED)
 _STILL_OPEN = (State.RUNNING, State.PAUSED)
 _DAY_AHEAD = timedelta(hours=24)
 
-UnitIds = Sequence[int]
+# The units come as one bound list: with a place for each of hundreds, the statement would be spelled anew every time.
+_below = select(UnitAncestor.unit_id).where(among(UnitAncestor.ancestor_id, "tops"))
+
+UnitIds = list[int]
 Key = tuple[int | None, str | None]
 """A unit, and the part of a cut that a figure belongs to."""
 
@@ -55,7 +58,7 @@ async def open_tallies(
     It reads open complaints only, however many are closed.
     """
     complaint = knife.ground.complaint.c
-    place = complaint.unit_id.in_(_below(tops))
+    place = complaint.unit_id.in_(_below)
     due_at, reported_at = complaint.next_due_at, complaint.reported_at
     statement: Rows = (
         select(
@@ -72,7 +75,10 @@ async def open_tallies(
         .where(_OPEN, or_(place, complaint.unit_id.is_(None)) if with_unrouted else place)
         .group_by(complaint.unit_id, *knife.groups)
     )
-    return {(row[0], row[1]): _open_tally(row[1:]) for row in await connection.execute(knife.narrow(statement))}
+    return {
+        (row[0], row[1]): _open_tally(row[1:])
+        for row in await connection.execute(knife.narrow(statement), {"tops": tops})
+    }
 
 
 async def cycle_tallies(
@@ -83,11 +89,11 @@ async def cycle_tallies(
     The citizen's clocks belong to the unit that holds the complaint, the others to the unit that ran them. Then, for
     each unit and day of the period (by its place in it), what was due and what was resolved on it.
     """
-    cycle = _cycles(tops, knife, period)
+    cycle = _cycles(knife, period)
     cards: dict[tuple[Key, str], Scorecard] = {}
     days: dict[tuple[Key, int], DayTally] = defaultdict(DayTally)
     for what, unit_id, value, clock, place, *figures in await connection.execute(
-        union_all(_by_clock(cycle), _due_by_day(cycle), _stopped_by_day(cycle))
+        union_all(_by_clock(cycle), _due_by_day(cycle), _stopped_by_day(cycle)), {"tops": tops}
     ):
         if what == "clock":
             cards[(unit_id, value), clock] = _scorecard(*figures)
@@ -111,7 +117,7 @@ async def reported_tallies(
             complaint.hops,
         )
         .select_from(knife.ground.complaint)
-        .where(complaint.unit_id.in_(_below(tops)), _is_in(complaint.reported_at, period))
+        .where(complaint.unit_id.in_(_below), _is_in(complaint.reported_at, period))
     )
     found = knife.narrow(statement).subquery("reported").c
     figures = (func.count(), _count(found.reopen_count > 0), _count(found.rework_count > 0), func.sum(found.hops))
@@ -119,7 +125,7 @@ async def reported_tallies(
     return {
         ((unit_id, value), place): DayTally(received=count, reopened=reopened, sent_back=sent_back, hops=int(hops))
         for unit_id, value, place, count, reopened, sent_back, hops in await connection.execute(
-            select(*keys, *figures).group_by(*keys)
+            select(*keys, *figures).group_by(*keys), {"tops": tops}
         )
     }
 
@@ -132,17 +138,15 @@ async def holding_tallies(
     statement: Rows = (
         select(stint.unit_id, knife.value, func.count(), func.sum(stint.held_s))
         .select_from(knife.ground.stint)
-        .where(stint.unit_id.in_(_below(tops)), _is_in(stint.ended_at, period), stint.held_s.is_not(None))
+        .where(stint.unit_id.in_(_below), _is_in(stint.ended_at, period), stint.held_s.is_not(None))
         .group_by(stint.unit_id, *knife.groups)
     )
     return {
         (unit_id, value): HoldingTally(stints=count, held_s=int(held_s or 0))
-        for unit_id, value, count, held_s in await connection.execute(knife.narrow(statement, stint.complaint_id))
+        for unit_id, value, count, held_s in await connection.execute(
+            knife.narrow(statement, stint.complaint_id), {"tops": tops}
+        )
     }
-
-
-def _below(tops: UnitIds) -> Select[int]:
-    return select(UnitAncestor.unit_id).where(UnitAncestor.ancestor_id.in_(tops))
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
@@ -158,7 +162,7 @@ def _open_tally(row: Sequence[Any]) -> OpenTally:
     )
 
 
-def _cycles(tops: UnitIds, knife: Knife, period: Period) -> CTE:
+def _cycles(knife: Knife, period: Period) -> CTE:
     """The cycles that anything happened to in the period, read once: on which of its days were they due and stopped?
 
     `due_on` stands where the cycle is in the cohort of its due date, `stopped_on` where it stopped with a known time.
@@ -180,7 +184,7 @@ def _cycles(tops: UnitIds, knife: Knife, period: Period) -> CTE:
             case((dated_stop, _place(clock.stopped_at, period))).label("stopped_on"),
         )
         .select_from(knife.ground.clock)
-        .where(clock.unit_id.in_(_below(tops)), or_(started, due, stopped), *knife.ground.speaks)
+        .where(clock.unit_id.in_(_below), or_(started, due, stopped), *knife.ground.speaks)
     )
     return knife.narrow(statement, clock.complaint_id).cte("cycle")
 

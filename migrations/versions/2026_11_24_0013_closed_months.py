@@ -1,8 +1,8 @@
 """Closed months, and what it takes to tell a figure as it was: what policies looked at before it changed.
 
 Revises: 0012. Expands only. Changes of the header before this revision left nothing behind, so that figures as of an
-instant before it know the header as it stands now. The index finds what was recorded after an instant: on PostgreSQL a
-BRIN, since the history only grows at its end.
+instant before it know the header as it stands now. The indexes find what was recorded after an instant, and the cycles
+that anything happened to in a period: on PostgreSQL they are BRIN, since both tables grow at their end.
 """
 
 import sqlalchemy as sa
@@ -14,7 +14,10 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
-RECORDED = "ix_complaint_event_recorded"
+INDEXES = {
+    "ix_complaint_event_recorded": ("complaint_event", ["recorded_at"]),
+    "ix_sla_clock_times": ("sla_clock", ["started_at", "due_at", "stopped_at"]),
+}
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 INSTANT = sa.DateTime(timezone=True)
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
@@ -24,23 +27,19 @@ def upgrade() -> None:
     _make_former_facts()
     _make_closes()
     if op.get_context().dialect.name != "postgresql":
-        op.create_index(RECORDED, "complaint_event", ["recorded_at"], unique=False)
+        for name, (table, columns) in INDEXES.items():
+            op.create_index(name, table, columns, unique=False)
         return
     with op.get_context().autocommit_block():
-        # What an earlier attempt left half-made would stay invalid for ever.
-        op.drop_index(RECORDED, table_name="complaint_event", if_exists=True, postgresql_concurrently=True)
-        op.create_index(
-            RECORDED,
-            "complaint_event",
-            ["recorded_at"],
-            unique=False,
-            postgresql_using="brin",
-            postgresql_concurrently=True,
-        )
+        for name, (table, columns) in INDEXES.items():
+            # What an earlier attempt left half-made would stay invalid for ever.
+            op.drop_index(name, table_name=table, if_exists=True, postgresql_concurrently=True)
+            op.create_index(name, table, columns, unique=False, postgresql_using="brin", postgresql_concurrently=True)
 
 
 def downgrade() -> None:
-    op.drop_index(RECORDED, table_name="complaint_event", if_exists=True)
+    for name, (table, _) in INDEXES.items():
+        op.drop_index(name, table_name=table, if_exists=True)
     op.drop_table("unit_close")
     op.drop_table("former_facts")
 

@@ -230,6 +230,7 @@ class SlaClock(Schema):
             sqlite_where=condition("next_fire_at IS NOT NULL"),
         ),
         Index("ix_sla_clock_unit_due", "unit_id", "clock", "due_at"),
+        Index("ix_sla_clock_times", "started_at", "due_at", "stopped_at", postgresql_using="brin"),
     )
 
 

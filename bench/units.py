@@ -1,0 +1,178 @@
+"""What the figures of units cost beside the least that they could cost: `python -m bench.units`.
+
+Open figures stand beside one bare aggregate over the open complaints, those of a period beside reading the rows that
+they are kept in with the bare driver. With several sizes the same days get more past behind them, and nothing of it may
+be felt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import psycopg
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.clock import utc_now
+from app.complaint.clocks import Rulebook
+from app.db.rulebook import Rulebooks
+from app.db.session import make_engine, reading
+from app.db.tables.units import Unit
+from app.units.ground import LIVE
+from app.units.periods import Period, before, read_period
+from app.units.slices import WHOLE_CUT, knife
+from app.units.status import Group, gather_open, read_statuses
+from app.units.tallies import open_tallies
+from bench.databases import add_filled_option, add_url_option, open_databases, plain_dsn, show_database
+from bench.figures import Figure, Goal, show_table
+from bench.generator import Filled, count, fill
+from bench.machine import show_machine
+from bench.past import Past
+
+_ZONE = ZoneInfo("Asia/Jakarta")
+_GOAL = Goal.within(3)
+_GROWTH_GOAL = Goal.within(1.3)
+_OPEN = """
+    SELECT count(*), count(*) FILTER (WHERE next_due_at < %(now)s),
+        count(*) FILTER (WHERE next_due_at >= %(now)s AND next_due_at < %(now)s + interval '1 day'),
+        count(*) FILTER (WHERE assignee_id IS NULL), min(reported_at)
+    FROM complaint WHERE is_open
+"""
+_ROWS = (
+    """
+    SELECT unit_id, clock, cycle, state, elapsed_s, paused_s, started_at, due_at, stopped_at FROM sla_clock
+    WHERE (started_at >= %(since)s AND started_at < %(until)s) OR (due_at >= %(since)s AND due_at < %(until)s)
+        OR (stopped_at >= %(since)s AND stopped_at < %(until)s)
+    """,
+    """
+    SELECT unit_id, reported_at, reopen_count, rework_count, hops FROM complaint
+    WHERE reported_at >= %(since)s AND reported_at < %(until)s
+    """,
+    "SELECT unit_id, held_s FROM stint WHERE ended_at >= %(since)s AND ended_at < %(until)s",
+)
+
+Work = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One database: both connections to it, the rules, and the units by kind of question."""
+
+    ours: AsyncConnection
+    bare: psycopg.AsyncConnection[tuple[object, ...]]
+    rules: Rulebook
+    city: Group
+    everyone: Sequence[Group]
+    now: datetime
+
+    async def open(self, groups: Sequence[Group]) -> object:
+        """Our open figures of these groups."""
+        tops = sorted({unit_id for group in groups for unit_id in group})
+        found = await open_tallies(self.ours, tops, knife(LIVE, WHOLE_CUT), with_unrouted=False, now=self.now)
+        return gather_open(found, groups, self.rules)
+
+    async def period(self, groups: Sequence[Group], span: Period) -> object:
+        """All our figures of these groups; the open ones are a small part of them."""
+        return await read_statuses(self.ours, groups, self.rules, period=span, with_unrouted=False, now=self.now)
+
+    async def bare_open(self) -> object:
+        """One bare aggregate over the open complaints."""
+        return await (await self.bare.execute(_OPEN, {"now": self.now})).fetchall()
+
+    async def bare_rows(self, span: Period) -> object:
+        """The rows of the period, read and dropped."""
+        edges = {"since": span.since, "until": span.until}
+        return [len(await (await self.bare.execute(each, edges)).fetchall()) for each in _ROWS]
+
+
+def main() -> None:
+    """Take every figure twice for each size and print both takes; with several sizes, how the figures grow."""
+    parser = argparse.ArgumentParser(prog="python -m bench.units", description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[20_000], help="complaints, one or more sizes (20000)")
+    parser.add_argument("--daily", type=int, default=150, help="complaints on a day of the city (150)")
+    parser.add_argument("--times", type=int, default=7, help="runs of each figure, of which the quickest counts (7)")
+    add_url_option(parser)
+    add_filled_option(parser)
+    options = parser.parse_args()
+    show_machine("Units")
+    found = _given(options.filled) if options.filled else _filled(options.url, options.rows, options.daily)
+    best = {held.rows["complaint"]: asyncio.run(_measure(url, held, options.times)) for url, held in found}
+    for smaller, larger in pairwise(sorted(best)):
+        grown = (Figure(what, best[larger][what], best[smaller][what], _GROWTH_GOAL) for what in best[larger])
+        show_table(f"growth: ours at {larger:,} / at {smaller:,} complaints, the same days", grown)
+
+
+def _given(urls: Sequence[str]) -> Iterator[tuple[str, Filled]]:
+    """Databases that are filled already."""
+    for url in urls:
+        show_database(url, where="given database")
+        yield url, count(url)
+
+
+def _filled(url: str | None, sizes: Sequence[int], daily: int) -> Iterator[tuple[str, Filled]]:
+    """A database of each size, filled for this run alone, up to one and the same instant."""
+    until = utc_now().replace(microsecond=0)
+    with open_databases(url) as databases:
+        for rows in sizes:
+            with databases.fresh() as fresh:
+                yield fresh, fill(fresh, Past(rows, until, daily=daily))
+
+
+async def _measure(url: str, filled: Filled, times: int) -> dict[str, float]:
+    """The seconds of ours by figure, the better of two takes."""
+    engine = make_engine(url)
+    best: dict[str, float] = {}
+    async with reading(engine) as ours, await psycopg.AsyncConnection.connect(plain_dsn(url), autocommit=True) as bare:
+        place = await _place(ours, bare)
+        print(f"sizes:    {filled}\n          {len(place.everyone)} units; the quickest of {times} runs")
+        for take in (1, 2):
+            figures = [await _figure(what, raw, work, times) for what, raw, work in _questions(place)]
+            show_table(f"take {take} at {filled.rows['complaint']:,} complaints", figures)
+            best = {each.what: min(each.ours_s, best.get(each.what, math.inf)) for each in figures}
+    await engine.dispose()
+    return best
+
+
+async def _place(ours: AsyncConnection, bare: psycopg.AsyncConnection[tuple[object, ...]]) -> Place:
+    units = (await ours.execute(select(Unit.id, Unit.parent_id).where(Unit.is_active))).all()
+    newest = await (await bare.execute("SELECT max(received_at) FROM complaint")).fetchone()
+    now = newest[0] if newest is not None and isinstance(newest[0], datetime) else utc_now()
+    city = tuple(row.id for row in units if row.parent_id is None)
+    return Place(ours, bare, await Rulebooks().current(ours), city, [(row.id,) for row in units], now)
+
+
+def _questions(place: Place) -> Iterator[tuple[str, Work, Work]]:
+    """What is measured: its name, its raw limit, our work."""
+    month = read_period("30d", now=place.now, zone=_ZONE)
+    former = before(month, now=place.now, zone=_ZONE)
+    yield "open, whole city / one bare aggregate", place.bare_open, partial(place.open, [place.city])
+    yield "open, every unit / the same aggregate", place.bare_open, partial(place.open, place.everyone)
+    for name, span in (("30 days", month), ("the 30 days before", former)):
+        rows, whole = partial(place.bare_rows, span), partial(place.period, [place.city], span)
+        each = partial(place.period, place.everyone, span)
+        yield f"{name}, whole city / its rows read", rows, whole
+        yield f"{name}, every unit / its rows read", rows, each
+
+
+async def _figure(what: str, raw: Work, work: Work, times: int) -> Figure:
+    """The quickest of some runs; ours and the raw limit take turns."""
+    best: Mapping[Work, list[float]] = {raw: [], work: []}
+    for _ in range(times + 1):
+        for each, taken in best.items():
+            begun = time.perf_counter()
+            await each()
+            taken.append(time.perf_counter() - begun)
+    return Figure(what, min(best[work]), min(best[raw]), _GOAL)
+
+
+if __name__ == "__main__":
+    main()
