@@ -77,7 +77,9 @@ class Place:
     async def open(self, groups: Sequence[Group]) -> object:
         """Our open figures of these groups."""
         tops = sorted({unit_id for group in groups for unit_id in group})
-        found = await open_tallies(self.ours, tops, knife(LIVE, WHOLE_CUT), with_unrouted=False, now=self.now)
+        found = await open_tallies(
+            self.ours, tops, knife(LIVE, WHOLE_CUT, tells_units=len(groups) > 1), with_unrouted=False, now=self.now
+        )
         return gather_open(found, groups, self.rules)
 
     async def period(self, groups: Sequence[Group], span: Period) -> object:

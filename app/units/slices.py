@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, String, cast, null, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, String, case, cast, literal_column, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.errors import InvalidInput
@@ -67,14 +67,28 @@ async def with_sources(connection: AsyncConnection, cut: Cut) -> Cut:
     )
 
 
+TOGETHER = 0
+"""Stands for all units where their figures need not be told apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Knife:
-    """A cut of one ground, as SQL: `value` is what a row is told apart by, NULL where nothing is."""
+    """A cut of one ground, as SQL: `value` is what a row is told apart by, NULL where nothing is.
+
+    `tells_units`: whether the figures of units are told apart; else those of all come as those of `TOGETHER`.
+    """
 
     ground: Ground
     cut: Cut
     carried: FromClause
     value: ColumnElement[str | None]
+    tells_units: bool = True
+
+    def holder(self, unit_id: ColumnElement[int | None]) -> ColumnElement[int | None]:
+        """Whose figures a row is counted in; NULL is no unit."""
+        if self.tells_units:
+            return unit_id
+        return case((unit_id.is_not(None), literal_column(str(TOGETHER)))).label("holder")
 
     @property
     def groups(self) -> tuple[ColumnElement[Any], ...]:
@@ -106,7 +120,7 @@ class Knife:
         return found
 
 
-def knife(ground: Ground, cut: Cut) -> Knife:
+def knife(ground: Ground, cut: Cut, *, tells_units: bool = True) -> Knife:
     """The cut on this ground."""
     names = _records(ground.at).add_columns(Source.name).join(Source, Source.id == SourceRecord.source_id)
     carried = names.distinct().subquery("carried")
@@ -116,7 +130,7 @@ def knife(ground: Ground, cut: Cut) -> Knife:
         By.CHANNEL: ground.complaint.c.channel,
         By.SOURCE: carried.c.name,
     }
-    return Knife(ground, cut, carried, values[cut.by].label("value"))
+    return Knife(ground, cut, carried, values[cut.by].label("value"), tells_units)
 
 
 def _records(at: datetime | None) -> Rows:

@@ -15,7 +15,7 @@ from app.sla.scorecard import Scorecard
 from app.units.figures import CLOCKS, DayTally, HoldingTally, OpenTally, TrendDay, together
 from app.units.ground import LIVE, Ground
 from app.units.periods import Period
-from app.units.slices import WHOLE_CUT, Cut, knife
+from app.units.slices import TOGETHER, WHOLE_CUT, Cut, knife
 from app.units.tallies import Key, cycle_tallies, holding_tallies, open_tallies, reported_tallies
 
 Group = tuple[int, ...]
@@ -74,7 +74,8 @@ async def read_parts(
 ) -> list[dict[str | None, Status]]:
     """The status of each part of each group that has anything to tell, by what the cut tells parts apart."""
     tops = sorted({unit_id for group in groups for unit_id in group})
-    blade = knife(ground, cut)
+    # One group is the same sum whether or not its units are told apart on the way.
+    blade = knife(ground, cut, tells_units=len(groups) > 1)
     open_ones = await open_tallies(connection, tops, blade, with_unrouted=with_unrouted, now=now)
     cycles, days = await cycle_tallies(connection, tops, blade, period)
     reported = await reported_tallies(connection, tops, blade, period)
@@ -132,6 +133,7 @@ class _Tree:
         for place, group in enumerate(groups):
             for unit_id in group:
                 self._groups[unit_id].append(place)
+        self._groups[TOGETHER] = list(range(len(groups)))
 
     def places(self, unit_id: int | None) -> set[int]:
         """The groups above a unit, by their place; a unit below a group over both its parents is in it once."""

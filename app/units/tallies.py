@@ -60,9 +60,10 @@ async def open_tallies(
     complaint = knife.ground.complaint.c
     place = complaint.unit_id.in_(_below)
     due_at, reported_at = complaint.next_due_at, complaint.reported_at
+    holder = knife.holder(complaint.unit_id)
     statement: Rows = (
         select(
-            complaint.unit_id,
+            holder,
             knife.value,
             func.count(),
             _count(due_at < now),
@@ -73,7 +74,7 @@ async def open_tallies(
         )
         .select_from(knife.ground.complaint)
         .where(_OPEN, or_(place, complaint.unit_id.is_(None)) if with_unrouted else place)
-        .group_by(complaint.unit_id, *knife.groups)
+        .group_by(holder, *knife.groups)
     )
     return {
         (row[0], row[1]): _open_tally(row[1:])
@@ -109,7 +110,7 @@ async def reported_tallies(
     complaint = knife.ground.complaint.c
     statement: Rows = (
         select(
-            complaint.unit_id,
+            knife.holder(complaint.unit_id).label("unit_id"),
             knife.value,
             _place(complaint.reported_at, period).label("place"),
             complaint.reopen_count,
@@ -135,11 +136,12 @@ async def holding_tallies(
 ) -> dict[Key, HoldingTally]:
     """For each unit: its stints that ended in the period, and what it had in them of the citizens' wait."""
     stint = knife.ground.stint.c
+    holder = knife.holder(stint.unit_id)
     statement: Rows = (
-        select(stint.unit_id, knife.value, func.count(), func.sum(stint.held_s))
+        select(holder, knife.value, func.count(), func.sum(stint.held_s))
         .select_from(knife.ground.stint)
         .where(stint.unit_id.in_(_below), _is_in(stint.ended_at, period), stint.held_s.is_not(None))
-        .group_by(stint.unit_id, *knife.groups)
+        .group_by(holder, *knife.groups)
     )
     return {
         (unit_id, value): HoldingTally(stints=count, held_s=int(held_s or 0))
@@ -173,7 +175,7 @@ def _cycles(knife: Knife, period: Period) -> CTE:
     judged_due, dated_stop = and_(due, clock.state.in_(_JUDGED)), and_(stopped, clock.state.in_(_STOPPED))
     statement: Rows = (
         select(
-            clock.unit_id,
+            knife.holder(clock.unit_id).label("unit_id"),
             knife.value,
             clock.clock,
             clock.state,
