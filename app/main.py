@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
@@ -163,7 +162,6 @@ def _lifespan(
         app.state.darkroom = Darkroom(house.vault, settings.zone)
         app.state.reads = Reads(house.engine, house.replica, clock)
         app.state.streams = Streams(settings.streams_per_caller)
-        _settle_memory()
         try:
             yield
         finally:
@@ -172,7 +170,6 @@ def _lifespan(
             await app.state.reads.close()
             await house.engine.dispose()
             await house.replica.dispose()
-            gc.unfreeze()
 
     return lifespan
 
@@ -208,10 +205,3 @@ def _oidc(settings: Settings) -> Oidc | None:
         units_claim=settings.oidc_units_claim,
         roles={name: Role(role) for name, role in settings.oidc_role_map},
     )
-
-
-def _settle_memory() -> None:
-    """What start-up made stays for good: taking it out of the collector's sight cuts the slowest pages by three."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)

@@ -12,6 +12,7 @@ import httpx
 from fastapi import APIRouter, Depends, FastAPI
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.routing import BaseRoute
 
 from app.api.strictness import refuse_the_unknown
 from app.complaint.roles import Role
@@ -25,6 +26,7 @@ from app.settings import Settings, load_settings
 
 PASSWORD = "mawar-melati-77"
 ORIGIN = "http://tanggap.test"
+_ROUTES: list[BaseRoute] = []
 
 
 class Clock:
@@ -70,12 +72,20 @@ async def opened(settings: Settings, *extra: APIRouter, address: str = "203.0.11
     """The application with routes of a test's own beside its real ones."""
     clock = Clock()
     app = create_app(settings, clock=clock)
+    app.router.routes[:] = _worked_out(app)
     for router in extra:
         app.include_router(router, dependencies=[Depends(refuse_the_unknown)])
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 1234))
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
             yield Door(app, app.state.house, clock, client)
+
+
+def _worked_out(app: FastAPI) -> list[BaseRoute]:
+    """Routes are the dearest part of an application and the same in each: they are worked out once for a run."""
+    if not _ROUTES:
+        _ROUTES.extend(app.router.routes)
+    return _ROUTES
 
 
 def settings_for(database_url: str, **given: Any) -> Settings:
