@@ -175,7 +175,7 @@ async def _awaited(feed: Feed, place: Place, limit: int, wait_s: int) -> tuple[C
             await pulse.moved_for(pulse.covered(view, feed.asker.scope), view, within_s=rest_s)
 
 
-@router.get("/stream", responses={**_STREAM, **_TOO_MANY}, response_class=EventStream)
+@router.get("/stream", responses={**_STREAM, **_TOO_MANY}, response_class=Response)
 async def stream(
     request: Request,
     caller: CallerDep,
