@@ -1,4 +1,4 @@
-"""What is asked of the queue: the first overdue page of some units, page 100, a search, one complaint; what it takes."""
+"""What is asked of the queue: first overdue page of some units, page 100, a search, one complaint; what it takes."""
 
 from __future__ import annotations
 
@@ -101,7 +101,8 @@ class Asking:
 
     async def _searches(self, place: Place, token: str) -> list[Question]:
         """The newest matches of a search, and the page on which the thousandth stands."""
-        first = f"{_LIST}?{urlencode({'q': _SOUGHT, 'unit': place.code, 'sort': '-reported_at', 'limit': _SOUGHT_PAGE})}"
+        asked = {"q": _SOUGHT, "unit": place.code, "sort": "-reported_at", "limit": _SOUGHT_PAGE}
+        first = f"{_LIST}?{urlencode(asked)}"
         last = await self._page(first, token, _LAST_SOUGHT // _SOUGHT_PAGE)
         found = [Question(f"search, newest {_SOUGHT_PAGE}, {place.kind}", first, token)]
         if last is not None:

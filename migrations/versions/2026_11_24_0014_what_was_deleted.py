@@ -1,8 +1,8 @@
 """The last change of each unit: what a process that has just started need not gather from every complaint.
 
-Revises: 0013. Expands only. Nothing is deleted in this schema, so what was deleted needs no table: whoever reads changes
-learns from the history which complaints have left their units. The table starts empty and with a counter that does not
-exist; the first web process gathers what it lacks and keeps it.
+Revises: 0013. Expands only. Nothing is deleted in this schema, so what was deleted needs no table: whoever reads
+changes learns from the history which complaints have left their units. The table starts empty and with a counter that
+does not exist; the first web process gathers what it lacks and keeps it.
 """
 
 import sqlalchemy as sa
