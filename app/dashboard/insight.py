@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.complaint.clocks import Rulebook
 from app.people.callers import Caller
 from app.units.closing import Close, read_closes
-from app.units.directory import UnitCard
+from app.units.directory import UnitCard, read_directory
 from app.units.figures import DayTally, TrendDay
 from app.units.outlook import read_outlooks
 from app.units.pace import Outlook, Risk
@@ -57,6 +57,8 @@ class Ahead:
 class Insight:
     """The figures of one unit that somebody looks at before an inspection."""
 
+    period: Period
+    as_of: datetime
     signals: Sequence[Signal]
     outlook: Outlook
     below: Sequence[Ahead]
@@ -79,17 +81,24 @@ async def read_insight(
     caller: Caller,
     rules: Rulebook,
     *,
-    unit: UnitCard,
-    below: Sequence[UnitCard],
+    code: str,
     period: Period,
     now: datetime,
     zone: ZoneInfo,
 ) -> Insight:
-    """What there is to tell of the unit, as many statements for one with many units below as for one with none."""
+    """What there is to tell of the unit, as many statements for one with many units below as for one with none.
+
+    Raises: NotFound, when the unit is absent or outside the caller's units.
+    """
+    directory = await read_directory(connection, caller.scope, rules.ancestors)
+    unit = directory.find(code)
+    below = directory.children(unit.id)
     units = [unit, *below]
     ids = [each.id for each in units]
     own, *theirs = await read_outlooks(connection, ids, rules, caller.scope, now=now, zone=zone)
     return Insight(
+        period=period,
+        as_of=now,
         signals=await read_signals(connection, [unit.id], rules, caller.scope, period=period, now=now),
         outlook=own,
         below=[Ahead(each, outlook) for each, outlook in zip(below, theirs, strict=True)],

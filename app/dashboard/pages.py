@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.complaint.errors import NotFound
 from app.dashboard.board import Board
+from app.dashboard.insight import Insight
 from app.dashboard.reader import Reader, ReaderDep
 from app.dashboard.rendering import render
 from app.dependencies import CallerDep
@@ -32,17 +33,21 @@ def assets() -> StaticFiles:
 @router.get("/")
 async def overview(reader: ReaderDep) -> Response:
     """All that the reader covers."""
-    return await _page(reader, await reader.board(None), None)
+    return _page(reader, await reader.board(None), None)
 
 
 @router.get("/units/{code}")
-async def unit(reader: ReaderDep, code: Annotated[str, PathValue(max_length=80)]) -> Response:
-    """One unit with all below it."""
+async def unit(
+    reader: ReaderDep,
+    code: Annotated[str, PathValue(max_length=80)],
+    is_whole: Annotated[bool, Query(alias="whole")] = False,
+) -> Response:
+    """One unit with all below it; `whole` at once, for a browser that runs no script."""
     try:
         board = await reader.board(code)
     except NotFound:
         return reader.tongue.page("not_found.html", 404)
-    return await _page(reader, board, code)
+    return _page(reader, board, code, await reader.insight(code) if is_whole else None)
 
 
 @router.get("/complaints/{ref}")
@@ -64,8 +69,13 @@ async def live(
     return HTMLResponse(body, headers={"ETag": etag})
 
 
-async def _page(reader: Reader, board: Board, code: str | None) -> Response:
-    insight = await reader.insight(board)
+@router.get("/insight")
+async def insight(reader: ReaderDep, code: Annotated[str, Query(alias="unit", max_length=80)]) -> Response:
+    """The part of a unit's page that takes longer, which the page asks for once it is there."""
+    return HTMLResponse(render("insight.html", reader.tongue.say, insight=await reader.insight(code)))
+
+
+def _page(reader: Reader, board: Board, code: str | None, insight: Insight | None = None) -> Response:
     return reader.tongue.page(
         "page.html",
         board=board,

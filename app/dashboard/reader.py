@@ -80,19 +80,14 @@ class Reader:
             self.connection, self.caller, self.rules, code=code, period=self.period, now=self.now, zone=say.zone
         )
 
-    async def insight(self, board: Board) -> Insight | None:
-        """What there is to tell of the unit of a board; of several units together nothing."""
-        if board.unit is None:
-            return None
+    async def insight(self, code: str) -> Insight:
+        """What there is to tell of one unit beside its board.
+
+        Raises: NotFound.
+        """
+        say = self.tongue.say
         return await read_insight(
-            self.connection,
-            self.caller,
-            self.rules,
-            unit=board.unit,
-            below=[row.unit for row in board.rows],
-            period=self.period,
-            now=self.now,
-            zone=self.tongue.say.zone,
+            self.connection, self.caller, self.rules, code=code, period=self.period, now=self.now, zone=say.zone
         )
 
 

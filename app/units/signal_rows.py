@@ -232,9 +232,11 @@ async def recorded_late(asked: Asked) -> Finding:
         )
     )  # fmt: skip
     of = await asked.connection.scalar(met.with_only_columns(func.count())) or 0
-    rows = await asked.rows(met.where(told_at > SlaClock.due_at).order_by(SlaClock.due_at.desc(), SlaClock.id))
-    late = (row.complaint_id for row in rows if row.told_at - row.due_at > RECORDING_SLACK)
-    return finding(Sign.RECORDED_LATE, late, of)
+    # Whatever has not changed since it was due was told in time: no look into its history.
+    late = met.where(Complaint.updated_at > SlaClock.due_at, told_at > SlaClock.due_at)
+    rows = await asked.rows(late.order_by(SlaClock.due_at.desc(), SlaClock.id))
+    cases = (row.complaint_id for row in rows if row.told_at - row.due_at > RECORDING_SLACK)
+    return finding(Sign.RECORDED_LATE, cases, of)
 
 
 def _by_complaint(rows: Sequence[Any]) -> defaultdict[int, list[Any]]:

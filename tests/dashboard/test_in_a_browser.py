@@ -135,7 +135,7 @@ def test_the_page_fits_a_small_phone(tab: Tab, served: Served, is_dark: bool) ->
     assert tab.run("document.documentElement.scrollWidth") == 360
     assert tab.run(_FAINT) == []
     tab.open(f"{served.url}/units/kota")
-    assert tab.run("document.querySelectorAll('.signals tbody tr').length") == 8
+    tab.wait("document.querySelectorAll('.signals tbody tr').length === 8")
     assert tab.run("document.documentElement.scrollWidth") == 360
     assert tab.run(_FAINT) == []
     assert tab.complaints == []
@@ -144,6 +144,7 @@ def test_the_page_fits_a_small_phone(tab: Tab, served: Served, is_dark: bool) ->
 def test_a_unit_prints_its_figures_whole_and_nothing_to_click(tab: Tab, served: Served) -> None:
     _sign_in(tab, served)
     tab.open(f"{served.url}/units/kota")
+    tab.wait("document.querySelector('#months-heading') !== null")
     tab.run("window.print = () => (window.printed = true)")
     tab.run("document.querySelector('#print').click()")
     assert tab.run("window.printed") is True

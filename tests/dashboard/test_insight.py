@@ -32,7 +32,7 @@ async def head(door: Door, city: City) -> Visitor:
     return found
 
 
-async def _page(visitor: Visitor, path: str = "/units/kecamatan?lang=id") -> Page:
+async def _page(visitor: Visitor, path: str = "/units/kecamatan?whole=true&lang=id") -> Page:
     answer = await visitor.get(path)
     assert answer.status_code == 200, answer.text
     return Page.of(answer.text)
@@ -59,7 +59,7 @@ async def test_the_page_of_a_unit_tells_every_signal_and_the_complaints_behind_w
 
 async def test_the_page_of_a_unit_tells_what_lies_ahead_of_it_and_of_those_below(head: Visitor, city: City) -> None:
     await tell(city, NOW - 20 * HOUR, "kelurahan-a", code="SOON")
-    text, page = (await head.get("/units/kecamatan?lang=id")).text, await _page(head)
+    text, page = (await head.get("/units/kecamatan?whole=true&lang=id")).text, await _page(head)
     told = (await head.get("/api/v1/units/kecamatan/outlook")).json()
     assert "SOON" in [each["ref"] for each in told["complaints"]]
     for sentence in told["text"].split(". "):
@@ -99,11 +99,28 @@ async def test_a_page_of_several_units_together_tells_none_of_it(door: Door, cit
     await visitor.sign_in("kepala")
     page = await _page(visitor, "/")
     assert not {"signals-heading", "outlook-heading", "months-heading"} & set(page.ids)
-    assert "signals-heading" in (await _page(visitor, "/units/kota")).ids
+    assert "insight" not in page.ids
+
+
+async def test_a_page_is_there_before_what_takes_longer(head: Visitor) -> None:
+    """Its script asks for the rest, and without a script a link does."""
+    first = (await head.get("/units/kecamatan?period=7d")).text
+    assert "signals-heading" not in first
+    part = await head.get("/insight?unit=kecamatan&period=7d")
+    whole = await head.get("/units/kecamatan?period=7d&whole=true")
+    assert "signals-heading" in part.text and part.text.strip() in whole.text
+    for path in ("/insight?unit=kecamatan&amp;period=7d", "/units/kecamatan?period=7d&amp;whole=true"):
+        assert f'"{path}"' in first
+    assert '"/insight?unit=kecamatan&amp;period=30d"' in (await head.get("/")).text
+
+
+async def test_what_is_told_of_a_unit_is_for_those_who_cover_it(head: Visitor) -> None:
+    assert (await head.get("/insight?unit=kota")).status_code == 404
+    assert (await head.get("/units/kota?whole=true")).status_code == 404
 
 
 async def test_what_is_ahead_can_be_read_in_english(head: Visitor) -> None:
-    text = (await head.get("/units/kecamatan?lang=en")).text
+    text = (await head.get("/units/kecamatan?whole=true&lang=en")).text
     assert "Signals of figures to check" in text and "Month by month" in text
     assert "the unit opens again at Tuesday, 3 March 2026" in text
 
@@ -112,6 +129,6 @@ async def test_names_and_codes_of_sources_are_shown_as_text(head: Visitor, city:
     await tell(city, NOW - 20 * HOUR, "kelurahan-a", code="<b>JK</b>")
     async with writing(city.engine) as connection:
         await connection.execute(update(table("source")).values(name=table("source").c.name + "<i>"))
-    text = (await head.get("/units/kecamatan")).text
+    text = (await head.get("/units/kecamatan?whole=true")).text
     assert "<b>JK" not in text and "<i>" not in text and "&lt;b&gt;JK" in text
     assert "/complaints/%3Cb%3EJK%3C/b%3E" in text

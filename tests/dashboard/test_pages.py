@@ -208,7 +208,7 @@ async def test_a_page_costs_as_many_statements_for_many_units_as_for_few(
     seen: list[str] = []
     await mayor.get("/")
     event.listen(door.house.engine.sync_engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
-    for page, most in (("/units/{}", 34), ("/live?unit={}", 14)):
+    for page, most in (("/insight?unit={}", 28), ("/live?unit={}", 14), ("/units/{}", 14)):
         seen[:] = []
         await mayor.get(page.format("kota"))
         many, seen[:] = _selects(seen), []

@@ -51,3 +51,13 @@ plan();
 const print = document.getElementById("print");
 print.hidden = false;
 print.addEventListener("click", () => window.print());
+
+// What takes longer comes once the page is there; where it does not come, its link stays.
+const insight = document.getElementById("insight");
+if (insight) {
+  const answer = await fetch(insight.dataset.source, { redirect: "manual" }).catch(() => undefined);
+  if (answer?.ok) {
+    const told = new DOMParser().parseFromString(await answer.text(), "text/html");
+    insight.replaceChildren(...told.body.childNodes);
+  }
+}
