@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.complaint.errors import Forbidden
+from app.db.reads import Desk, Reads
 from app.db.recent import Freshnesses
 from app.db.rulebook import Rulebooks
 from app.db.session import only_asking, reading, writing
@@ -223,9 +224,23 @@ async def _writing(request: Request) -> AsyncIterator[AsyncConnection]:
     attempt.is_done = True
 
 
+async def desk_of(request: Request) -> Desk:
+    """Where lists, status and changes are read for this request: one place from its first question to its last."""
+    if not hasattr(request.state, "desk"):
+        caller = await known(request)
+        reads = cast(Reads, request.app.state.reads)
+        desk = request.state.desk = await reads.desk(_who(request, caller))
+        if desk.lag_s is not None:
+            request.state.lag_s = desk.lag_s
+    return cast(Desk, request.state.desk)
+
+
+DeskDep = Annotated[Desk, Depends(desk_of)]
+
+
 async def _looking(request: Request) -> AsyncIterator[AsyncConnection]:
-    await known(request)
-    async with reading(house_of(request).replica) as connection:
+    desk = await desk_of(request)
+    async with reading(desk.engine) as connection:
         yield connection
 
 
@@ -235,7 +250,7 @@ Asking = Annotated[AsyncConnection, Depends(_asking, scope="function")]
 """As `Reading`, without a transaction: for the answers that officers wait for all day."""
 Writing = Annotated[AsyncConnection, Depends(_writing, scope="function")]
 Looking = Annotated[AsyncConnection, Depends(_looking, scope="function")]
-"""A reading connection to the replica, for dashboards: what it shows may be a moment old."""
+"""As `Asking`, of the replica where there is one: what lists, status and dashboards show may be a moment old."""
 
 
 def session_of(request: Request) -> OpenSession | None:

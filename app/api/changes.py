@@ -14,7 +14,6 @@ from typing_extensions import TypedDict
 
 from app.api.complaint_answers import json_answer
 from app.api.complaints import asker_of
-from app.api.etags import DeskDep
 from app.api.event_streams import MEDIA_TYPE, EventStream, Streams, streams_of
 from app.api.freshness import SourceFreshness, sources_block
 from app.api.paging import Cursors, CursorsDep, Limit, next_link
@@ -23,7 +22,7 @@ from app.complaint.errors import InvalidInput
 from app.db.reads import Desk
 from app.db.scope import Scope
 from app.db.session import reading
-from app.dependencies import CallerDep, House, HouseDep, known_anew
+from app.dependencies import CallerDep, DeskDep, House, HouseDep, known_anew
 from app.people.callers import Caller
 from app.workqueue.asker import Asker
 from app.workqueue.changes import ChangePage, GoneCard, Place, covered_by, newest_place, read_changes

@@ -22,13 +22,13 @@ from app.api.complaint_answers import (
 from app.api.complaint_moves import MoveBody, move_request
 from app.api.complaint_query import ComplaintQuery, queue_asked
 from app.api.disclosure import note_reading, note_words
-from app.api.etags import UNCHANGED, Shown, shown_sources, unless_unchanged
+from app.api.etags import UNCHANGED, shown_sources, unless_unchanged
 from app.api.paging import Cursors, CursorsDep, CursorText, Limit, next_link
 from app.api.query_model import QueryOf
 from app.api.recent_sources import recent_sources
 from app.api.sheets import WantsCsv
 from app.db.marks import Passing
-from app.dependencies import Asking, CallerDep, HouseDep, Now, Writing
+from app.dependencies import Asking, CallerDep, HouseDep, Looking, Now, Writing
 from app.intake.store import RAW
 from app.people.audit import Details
 from app.people.callers import Caller
@@ -60,7 +60,7 @@ _CONFLICTS: dict[int | str, dict[str, Any]] = {
 )
 async def list_complaints(
     request: Request,
-    connection: Shown,
+    connection: Looking,
     caller: CallerDep,
     house: HouseDep,
     now: Now,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,9 +18,8 @@ from app.api.freshness import SourceFreshness, sources_block, told
 from app.db.freshness import Freshness, stand_at
 from app.db.marks import Passing
 from app.db.pulse import UnitIds, View
-from app.db.reads import Desk, Reads
-from app.db.session import reading
-from app.dependencies import CallerDep, HouseDep, LanguageDep, Now
+from app.db.reads import Desk
+from app.dependencies import CallerDep, DeskDep, HouseDep, LanguageDep, Now
 from app.people.callers import Caller
 
 VARY = "Authorization, Cookie, Accept, Accept-Language"
@@ -52,33 +51,9 @@ class NotModified(Exception):
     """The answer that the caller holds is still the answer."""
 
 
-def reads_of(request: Request) -> Reads:
-    """Where this process reads from."""
-    return cast(Reads, request.app.state.reads)
-
-
 def who_is(caller: Caller) -> str:
     """The caller as one word."""
     return f"token:{caller.token_id}" if caller.token_id is not None else f"officer:{caller.officer_id}"
-
-
-async def _desk(request: Request, caller: CallerDep) -> Desk:
-    desk = await reads_of(request).desk(who_is(caller))
-    if desk.lag_s is not None:
-        request.state.lag_s = desk.lag_s
-    return desk
-
-
-DeskDep = Annotated[Desk, Depends(_desk)]
-
-
-async def _shown(desk: DeskDep) -> AsyncIterator[AsyncConnection]:
-    async with reading(desk.engine) as connection:
-        yield connection
-
-
-Shown = Annotated[AsyncConnection, Depends(_shown, scope="function")]
-"""A connection that only asks, to the replica if there is one: for lists and status."""
 
 
 def unless_unchanged(asks: Asks, *passings: Passing) -> Callable[..., Awaitable[None]]:

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.column_types import UtcDateTime
 from app.db.freshness import Freshness, read_freshness
 from app.db.states import DeliveryState, RejectState
 from app.db.tables.alerts import Delivery
 from app.db.tables.complaints import Complaint
 from app.db.tables.sources import Reject
+from app.db.tables.units import Unit
 from app.dependencies import HouseDep, Looking, Now, Someone, signed_in
 
 router = APIRouter(tags=["system"])
 
+_is_late = Complaint.queue_at < bindparam("now", type_=UtcDateTime)
+_open_by_type = (
+    select(Unit.type, func.count(), func.count(case((_is_late, 1))))
+    .join(Complaint, Complaint.unit_id == Unit.id)
+    .where(Complaint.is_open)
+    .group_by(Unit.type)
+    .order_by(Unit.type)
+)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -56,7 +67,9 @@ async def metrics(request: Request, connection: Looking, now: Now) -> Response:
     """Prometheus text; needs a token unless `METRICS_PUBLIC` is on."""
     requests: RequestMetrics = request.app.state.metrics
     figures = CollectorRegistry()
-    figures.register(_Ready(await _read_figures(connection, now)))
+    streams = GaugeMetricFamily("tanggap_event_streams", "Open streams of changes of this process.")
+    streams.add_metric([], float(request.app.state.streams.count))
+    figures.register(_Ready([streams, *await _read_figures(connection, now)]))
     return Response(generate_latest(requests.registry) + generate_latest(figures), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
@@ -95,7 +108,18 @@ async def _read_figures(connection: AsyncConnection, now: datetime) -> list[Metr
         GaugeMetricFamily(name, help_text, value=float(await connection.scalar(statement) or 0))
         for name, (help_text, statement) in counts.items()
     ]
+    families += _by_type(await connection.execute(_open_by_type, {"now": now}))
     return families + list(_source_figures(await read_freshness(connection, now=now), now))
+
+
+def _by_type(rows: Iterable[Any]) -> list[Metric]:
+    """By the type of the unit that holds them: one figure for each unit would be hundreds of series."""
+    opened = GaugeMetricFamily("tanggap_unit_open", "Open complaints, by type of unit.", labels=["type"])
+    overdue = GaugeMetricFamily("tanggap_unit_overdue", "Overdue complaints, by type of unit.", labels=["type"])
+    for unit_type, count, late in rows:
+        opened.add_metric([unit_type], float(count))
+        overdue.add_metric([unit_type], float(late))
+    return [opened, overdue]
 
 
 def _source_figures(sources: list[Freshness], now: datetime) -> Iterator[Metric]:
