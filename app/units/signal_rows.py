@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -26,6 +26,7 @@ from app.sla.terms import State
 from app.units.periods import Period
 from app.units.signs import (
     LAST_PART,
+    MOST_EXAMINED,
     RECORDING_SLACK,
     REOPENED_WITHIN,
     Finding,
@@ -209,12 +210,41 @@ async def evidence(asked: Asked) -> list[Finding]:
     ]
 
 
-async def recorded_late(asked: Asked) -> Finding:
+async def recorded_late(asked: Asked, *, most: int = MOST_EXAMINED) -> Finding:
     """Cycles in time by a date that we were told only after they were due, of those in time.
 
-    Not where we did not know of the complaint before.
+    Not where we did not know of the complaint before. Each is a look into a history, so of a whole city only the
+    `most` rows that were due last are examined.
     """
-    told_at = (
+    newest = (
+        select(SlaClock.id)
+        .where(
+            SlaClock.unit_id.in_(asked.below),
+            SlaClock.clock.in_(sorted(CITIZEN_CLOCKS)),
+            SlaClock.state == State.MET,
+            asked.happened(SlaClock.due_at),
+        )
+        .order_by(SlaClock.due_at.desc(), SlaClock.id)
+        .limit(most)
+        .cte("newest")
+    )
+    met = (
+        select(SlaClock.complaint_id, SlaClock.due_at, _told_at().label("told_at"))
+        .join(newest, newest.c.id == SlaClock.id)
+        .join(Complaint, Complaint.id == SlaClock.complaint_id)
+        .where(Complaint.received_at <= SlaClock.due_at, speaks())
+    )
+    of = await asked.connection.scalar(met.with_only_columns(func.count())) or 0
+    # Whatever has not changed since it was due was told in time: no look into its history.
+    late = met.where(Complaint.updated_at > SlaClock.due_at, _told_at() > SlaClock.due_at)
+    rows = await asked.rows(late.order_by(SlaClock.due_at.desc(), SlaClock.id))
+    cases = (row.complaint_id for row in rows if row.told_at - row.due_at > RECORDING_SLACK)
+    return finding(Sign.RECORDED_LATE, cases, of)
+
+
+def _told_at() -> ScalarSelect[Any]:
+    """When we were told of what stopped a cycle."""
+    return (
         select(func.min(ComplaintEvent.recorded_at, type_=UtcDateTime))
         .where(
             ComplaintEvent.complaint_id == SlaClock.complaint_id,
@@ -223,20 +253,6 @@ async def recorded_late(asked: Asked) -> Finding:
         )
         .scalar_subquery()
     )
-    met = (
-        select(SlaClock.complaint_id, SlaClock.due_at, told_at.label("told_at"))
-        .join(Complaint, Complaint.id == SlaClock.complaint_id)
-        .where(
-            SlaClock.unit_id.in_(asked.below), SlaClock.clock.in_(sorted(CITIZEN_CLOCKS)), SlaClock.state == State.MET,
-            asked.happened(SlaClock.due_at), Complaint.received_at <= SlaClock.due_at, speaks(),
-        )
-    )  # fmt: skip
-    of = await asked.connection.scalar(met.with_only_columns(func.count())) or 0
-    # Whatever has not changed since it was due was told in time: no look into its history.
-    late = met.where(Complaint.updated_at > SlaClock.due_at, told_at > SlaClock.due_at)
-    rows = await asked.rows(late.order_by(SlaClock.due_at.desc(), SlaClock.id))
-    cases = (row.complaint_id for row in rows if row.told_at - row.due_at > RECORDING_SLACK)
-    return finding(Sign.RECORDED_LATE, cases, of)
 
 
 def _by_complaint(rows: Sequence[Any]) -> defaultdict[int, list[Any]]:

@@ -53,6 +53,8 @@ LAST_PART = 0.9
 REOPENED_WITHIN = timedelta(days=7)
 RECORDING_SLACK = timedelta(hours=1)
 """By how much a source may tell us later than the due time of what happened before it."""
+MOST_EXAMINED = 20_000
+"""Cycles whose histories are looked into for being recorded late, those that were due last."""
 MONTH_END_DAYS = 2
 MONTH_END_FACTOR = 3
 """How many times its even share may be closed on the last days of a month."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.complaint.events import EventKind
@@ -15,6 +15,7 @@ from app.db.scope import WHOLE, Scope
 from app.db.session import reading, writing
 from app.units.catalogue import OUTLOOKS, SIGNALS
 from app.units.periods import Period
+from app.units.signal_rows import Asked, recorded_late
 from app.units.signals import Signal, read_signals
 from app.units.signs import LIMITS, Finding, Sign, finding, month_end_limit, month_ends
 from tests.units.city import NOW, City, period
@@ -180,6 +181,19 @@ async def test_an_answer_in_time_that_was_told_an_hour_after_due_is_recorded_lat
         await _set_recorded(city, complaint_id, told_at)
     found = await signal(city, Sign.RECORDED_LATE)
     assert (found.found.count, found.found.of, found.refs) == (1, 3, ("JK2",))
+
+
+async def test_of_very_many_answers_those_due_last_are_examined(city: City) -> None:
+    for number in range(3):
+        reported = MONDAY + number * HOUR
+        complaint_id = await tell(city, reported, "kelurahan-a", code=f"JK{number}")
+        await city.hear(complaint_id, Status.IN_PROGRESS, reported + HOUR, now=reported + 2 * DAY)
+        await _set_recorded(city, complaint_id, reported + 2 * DAY)
+    async with reading(city.engine) as connection:
+        below = select(table("unit").c.id).where(table("unit").c.code == "kelurahan-a")
+        # Each has a second row, of the red flag, that is due later and speaks for no cycle.
+        found = await recorded_late(Asked(connection, below, period()), most=5)
+    assert (found.count, found.of, found.complaint_ids) == (2, 2, (3, 2))
 
 
 async def test_what_we_did_not_know_of_before_it_was_due_is_not_recorded_late(city: City) -> None:
