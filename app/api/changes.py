@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -192,8 +193,10 @@ async def stream(
     feed = await _feed(caller, house, desk, cursors)
     place = await feed.start(last_event_id or cursor, "cursor" if last_event_id is None else "Last-Event-ID")
 
+    credential = request.headers.get("authorization") or request.headers.get("cookie", "")
+
     async def is_same() -> bool:
-        return await known_anew(request) == caller
+        return await streams.caller_now(credential, partial(known_anew, request)) == caller
 
     return EventStream(streams, feed, place, caller=caller, is_same=is_same)
 

@@ -28,6 +28,8 @@ RECHECK_S = 5.0
 SLOW_S = 60.0
 """Who takes nothing for so long is left: the cursor of their last event brings the rest."""
 
+_KNOWN_S = 1.0
+_MOST_CALLERS = 4_096
 _RETRY = b"retry: 3000\n\n"
 _BEAT = b": \n\n"
 _MOST_PAGES = 32
@@ -64,6 +66,7 @@ class Streams:
         self._open: Counter[str] = Counter()
         self._running: set[asyncio.Task[None]] = set()
         self._pages: dict[tuple[object, ...], asyncio.Task[Frames]] = {}
+        self._callers: dict[str, tuple[float, asyncio.Task[Caller | None]]] = {}
         self._is_closing = False
 
     @property
@@ -105,6 +108,16 @@ class Streams:
         except (SQLAlchemyError, OSError):
             self._pages.pop(name, None)
             raise
+
+    async def caller_now(self, credential: str, find: Callable[[], Awaitable[Caller | None]]) -> Caller | None:
+        """Whom a credential stands for, asked once a second for all streams that were opened with it."""
+        now = asyncio.get_running_loop().time()
+        held = self._callers.get(credential)
+        if held is None or now - held[0] >= _KNOWN_S:
+            if len(self._callers) >= _MOST_CALLERS:
+                self._callers.clear()
+            held = self._callers[credential] = now, asyncio.create_task(_found(find))
+        return await asyncio.shield(held[1])
 
     def _end(self, who: str, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -196,6 +209,10 @@ class EventStream(Response):
 async def _sent(send: Send, body: bytes, *, is_last: bool = False) -> None:
     async with asyncio.timeout(SLOW_S):
         await send({"type": "http.response.body", "body": body, "more_body": not is_last})
+
+
+async def _found(find: Callable[[], Awaitable[Caller | None]]) -> Caller | None:
+    return await find()
 
 
 async def _left(receive: Receive) -> None:

@@ -24,6 +24,7 @@ from app.db.tables.complaints import Complaint
 from app.people.tokens import NewToken, create_token, revoke_token
 from app.vault import Vault
 from tests.api.door import settings_for
+from tests.conftest import DIALECTS
 from tests.workqueue.desk import DAY, NOON, Desk
 
 STREAM = "/api/v1/changes/stream"
@@ -47,6 +48,12 @@ class Served:
     def streams(self) -> event_streams.Streams:
         found: event_streams.Streams = self.server.config.app.state.streams
         return found
+
+
+@pytest.fixture
+def dialect(request: pytest.FixtureRequest) -> str:
+    """PostgreSQL unless a test says other: what is streamed is what `GET /changes` tells, which is held on both."""
+    return str(getattr(request, "param", "postgresql"))
 
 
 @pytest.fixture
@@ -104,6 +111,7 @@ async def opened(served: Served, headers: dict[str, str], **query: str) -> Async
         yield Events(answer)
 
 
+@pytest.mark.parametrize("dialect", DIALECTS, indirect=True)
 async def test_changes_come_as_events_and_go_on_behind_the_last_id(served: Served) -> None:
     _, headers = await served.token()
     for number in range(3):
