@@ -66,6 +66,8 @@ _ANYBODY = """
     GET /alerts
     GET /alerts/{alert_id}
     GET /alerts/{alert_id}/deliveries
+    GET /alert-rules
+    GET /alert-rules/{name}
     GET /sources
     GET /sources/{name}
     GET /me
@@ -79,6 +81,9 @@ _WORKS = """
     POST /suggestions/{suggestion_id}/refuse
 """
 _LEADS = """
+    GET /alert-mutes
+    POST /alert-mutes
+    POST /alert-mutes/{mute_id}/lift
     POST /alerts/{alert_id}/deliveries/{delivery_id}/replay
     GET /complaints/{ref}/evidence/{evidence_id}/original
     POST /sla/what-if
@@ -113,6 +118,11 @@ _ADMIN = """
     GET /admin/officers/{officer_id}
     PATCH /admin/officers/{officer_id}
     POST /admin/officers/{officer_id}/unlock
+    GET /admin/officers/{officer_id}/alert-settings
+    PUT /admin/officers/{officer_id}/alert-settings
+    GET /admin/officers/{officer_id}/leave
+    POST /admin/officers/{officer_id}/leave
+    DELETE /admin/officers/{officer_id}/leave/{leave_id}
     GET /admin/units
     POST /admin/units
     GET /admin/units/{code}
@@ -131,6 +141,9 @@ _ADMIN = """
     POST /admin/policies/{name}/validate
 """
 _WHOLE = """
+    POST /alert-rules
+    PUT /alert-rules/{name}
+    DELETE /alert-rules/{name}
     POST /imports
     GET /imports
     GET /imports/{import_id}
@@ -155,6 +168,11 @@ _MORE_THAN_A_ROLE = """
     POST /complaints/{ref}/evidence/{evidence_id}/review
     GET /complaints/{ref}/identity
     PUT /me/password
+    GET /me/alert-settings
+    PUT /me/alert-settings
+    GET /me/leave
+    POST /me/leave
+    DELETE /me/leave/{leave_id}
 """
 """Their answers hang on the form, a reason or a password too: their own tests ask them in each role."""
 
@@ -179,6 +197,6 @@ RULES: Mapping[tuple[str, str], Rule] = {
 }
 
 HELD_BY_A_UNIT = frozenset(
-    {"ref", "alert_id", "token_id", "officer_id", "webhook_id", "view_id", "code", "evidence_id"}
+    {"ref", "alert_id", "token_id", "officer_id", "webhook_id", "view_id", "code", "evidence_id", "mute_id"}
 )
 """Parts of an address that name what belongs to a unit or to somebody in it; the others name what serves all."""
