@@ -111,20 +111,23 @@ async def _house(request: Request) -> House:
 HouseDep = Annotated[House, Depends(_house)]
 
 
-async def _now(request: Request) -> datetime:
-    return house_of(request).clock()
+async def now_of(request: Request) -> datetime:
+    """The instant of this request: one, however often it is asked for."""
+    if not hasattr(request.state, "now"):
+        request.state.now = house_of(request).clock()
+    return cast(datetime, request.state.now)
 
 
-Now = Annotated[datetime, Depends(_now)]
+Now = Annotated[datetime, Depends(now_of)]
 
 
-async def _language(request: Request) -> Language:
+async def language_of(request: Request) -> Language:
     """Indonesian or English: the caller's wish, else the installation's language."""
     chosen = negotiate_locale(_wished(request.headers.get("accept-language", "")), ["id", "en"], sep="-")
     return cast(Language, chosen) if chosen in ("id", "en") else house_of(request).settings.language
 
 
-LanguageDep = Annotated[Language, Depends(_language)]
+LanguageDep = Annotated[Language, Depends(language_of)]
 
 
 def _wished(header: str) -> list[str]:
@@ -147,8 +150,7 @@ async def known(request: Request) -> Caller | None:
 
 async def _find_out(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Caller | None:
     """The caller, counted against their rate."""
-    house = house_of(request)
-    now = house.clock()
+    house, now = house_of(request), await now_of(request)
     caller = await _by_token(house, credentials.credentials, now) if credentials else None
     if caller is None and credentials is None:
         caller = await _by_cookie(request, house, now)
@@ -180,21 +182,23 @@ async def someone(request: Request, _credentials: Annotated[object, Security(_be
 Someone = Annotated[Caller | None, Depends(someone)]
 
 
-async def signed_in(caller: Someone) -> Caller:
+async def caller_of(request: Request) -> Caller:
     """The caller.
 
     Raises: NotSignedIn, when nobody has signed in.
     """
+    caller = await known(request)
     if caller is None:
         raise NotSignedIn("sign in, or send a token: Authorization: Bearer tgp_...")
     return caller
 
 
-async def _caller(request: Request) -> Caller:
-    return await signed_in(await known(request))
+async def signed_in(request: Request, _credentials: Annotated[object, Security(_bearer)]) -> Caller:
+    """See `caller_of`."""
+    return await caller_of(request)
 
 
-CallerDep = Annotated[Caller, Depends(_caller)]
+CallerDep = Annotated[Caller, Depends(caller_of)]
 
 
 # Both connections come after the caller, who is looked up on another one: a request that held one connection while

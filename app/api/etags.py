@@ -19,7 +19,7 @@ from app.db.freshness import Freshness, stand_at
 from app.db.marks import Passing
 from app.db.pulse import UnitIds, View
 from app.db.reads import Desk
-from app.dependencies import CallerDep, DeskDep, HouseDep, LanguageDep, Now
+from app.dependencies import caller_of, desk_of, house_of, language_of, now_of
 from app.people.callers import Caller
 
 VARY = "Authorization, Cookie, Accept, Accept-Language"
@@ -62,9 +62,10 @@ def unless_unchanged(asks: Asks, *passings: Passing) -> Callable[..., Awaitable[
     It stands before the connection of the route, which an unchanged answer does not need.
     """
 
-    async def examine(
-        request: Request, desk: DeskDep, caller: CallerDep, house: HouseDep, now: Now, language: LanguageDep
-    ) -> None:
+    # Functions are called where dependencies could be named: those the framework works out one by one, each time.
+    async def examine(request: Request) -> None:
+        desk, caller, house = await desk_of(request), await caller_of(request), house_of(request)
+        now, language = await now_of(request), await language_of(request)
         view, asked = await desk.pulse.view(), asks(request)
         units = _units(desk, view, caller, asked) if view is not None else None
         if view is None or isinstance(units, Unknown):

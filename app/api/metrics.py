@@ -21,7 +21,7 @@ from app.db.tables.alerts import Delivery
 from app.db.tables.complaints import Complaint
 from app.db.tables.sources import Reject
 from app.db.tables.units import Unit
-from app.dependencies import HouseDep, Looking, Now, Someone, signed_in
+from app.dependencies import HouseDep, Looking, Now, Someone, caller_of
 
 router = APIRouter(tags=["system"])
 
@@ -57,9 +57,9 @@ class RequestMetrics:
         self._seconds.labels(route, method).observe(seconds)
 
 
-async def _allowed(house: HouseDep, caller: Someone) -> None:
+async def _allowed(request: Request, house: HouseDep, _counted: Someone) -> None:
     if not house.settings.metrics_public:
-        await signed_in(caller)
+        await caller_of(request)
 
 
 @router.get("/metrics", dependencies=[Depends(_allowed)], response_class=Response)

@@ -116,6 +116,7 @@ class Rulebook:
     """Calendars compiled with the exceptions of units."""
     calendar_numbers: Mapping[int, int] = field(default_factory=dict)
     """The number of each calendar version, by its id."""
+    unit_names: Mapping[int, str] = field(default_factory=dict)
     interests: Interests = field(init=False)
     unit_ids: Mapping[str, int] = field(init=False)
     """The ids of units by code."""

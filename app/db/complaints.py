@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.attribution import held_seconds
@@ -75,13 +75,16 @@ async def lock_all(connection: AsyncConnection, complaint_ids: Sequence[int]) ->
         await connection.execute(wanted.with_for_update())
 
 
-async def find(connection: AsyncConnection, ref: str) -> int | None:
-    """The id of the complaint that `ref`, an id or a ticket code, names."""
-    by_code = select(Complaint.id).where(Complaint.ticket_code == ref)
-    found: int | None = await connection.scalar(by_code)
-    if found is None and ref.isascii() and ref.isdigit() and len(ref) < 19:
-        found = await connection.scalar(select(Complaint.id).where(Complaint.id == int(ref)))
-    return found
+async def find(connection: AsyncConnection, ref: str, condition: ColumnElement[bool] | None = None) -> int | None:
+    """The id of the complaint that `ref`, a ticket code or else an id, names, if it meets the condition."""
+    named = Complaint.ticket_code == ref
+    if ref.isascii() and ref.isdigit() and len(ref) < 19:
+        named = or_(named, Complaint.id == int(ref))
+    is_by_id = Complaint.ticket_code.is_distinct_from(ref)
+    is_met = (true() if condition is None else condition).label("is_met")
+    statement = select(Complaint.id, is_met).where(named).order_by(is_by_id).limit(1)
+    row = (await connection.execute(statement)).one_or_none()
+    return row.id if row is not None and row.is_met else None
 
 
 async def advance(

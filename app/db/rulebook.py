@@ -48,7 +48,7 @@ class Rulebooks:
     async def _read(self, connection: AsyncConnection, revision: int) -> Rulebook:
         calendars, numbers = await self._calendars(connection)
         versions = await _policy_versions(connection)
-        units = (await connection.execute(select(Unit.id, Unit.code, Unit.is_validator))).all()
+        units = (await connection.execute(select(Unit.id, Unit.code, Unit.name, Unit.is_validator))).all()
         validators = [unit.id for unit in units if unit.is_validator]
         return Rulebook(
             revision=revision,
@@ -62,6 +62,7 @@ class Rulebooks:
             zone=next((dated.calendar.zone for dated in calendars.values()), UTC),
             variants=self._variants,
             calendar_numbers=numbers,
+            unit_names={unit.id: unit.name for unit in units},
         )
 
     async def _calendars(self, connection: AsyncConnection) -> tuple[dict[str, DatedCalendar], dict[int, int]]:

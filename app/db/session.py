@@ -14,6 +14,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.db.cursors import LazyCursor
+
 _BUSY_TIMEOUT_MS = 15_000
 _TRUSTED_S = 1.0
 """A connection that was in use so lately is taken for alive unless the server has closed it."""
@@ -52,7 +54,7 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
         max_overflow=0,
         skip_autocommit_rollback=True,
         hide_parameters=True,
-        connect_args={"prepare_threshold": None, "options": "-c timezone=UTC"},
+        connect_args={"prepare_threshold": None, "options": "-c timezone=UTC", "cursor_factory": LazyCursor},
     )
     _replace_dead(engine.sync_engine)
     return engine

@@ -15,11 +15,11 @@ from app.complaint.cycles import Cycle
 from app.complaint.events import CaseEvent, Effect, EventKind
 from app.complaint.history import Case
 from app.complaint.lifecycle import Move
+from app.complaint.rulebook import Rulebook
 from app.db.tables.complaints import ComplaintEvent
 from app.db.tables.people import Officer
 from app.db.tables.sources import Source
 from app.sla.clock import EventKind as Happening
-from app.workqueue.waiting import unit_names
 
 _TELLING = frozenset({Move.CLAIM, Move.RELEASE, Move.ASSIGN})
 """Moves that no clock heeds."""
@@ -102,13 +102,12 @@ class Causes:
         return Cause(entry.kind, actor, entry.actor_id is None, entry.move, entry.word)
 
 
-async def read_causes(connection: AsyncConnection, case: Case, events: Sequence[CaseEvent]) -> Causes:
+async def read_causes(connection: AsyncConnection, case: Case, events: Sequence[CaseEvent], rules: Rulebook) -> Causes:
     """The entries with the names of who made them."""
     officers = {event.actor_id for event in events if event.actor_id is not None}
     sources = {event.source_id for event in events if event.source_id is not None}
     names = await _names(connection, Officer, officers)
-    units = await unit_names(connection, {stint.unit_id for stint in case.stints})
-    held = {unit_id: unit["name"] for unit_id, unit in units.items()}
+    held = {stint.unit_id: rules.unit_names[stint.unit_id] for stint in case.stints}
     return Causes(case, events, names, await _names(connection, Source, sources), held)
 
 

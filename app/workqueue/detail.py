@@ -17,7 +17,7 @@ from app.complaint.events import EventKind
 from app.db.column_types import BigId, UtcDateTime
 from app.db.complaints import find
 from app.db.scope import Scope, visible
-from app.db.tables.complaints import Complaint, ComplaintEvent
+from app.db.tables.complaints import ComplaintEvent
 from app.db.tables.people import Officer
 from app.db.tables.sources import Source, SourceRecord
 from app.db.tables.units import Unit
@@ -63,10 +63,7 @@ async def locate(connection: AsyncConnection, ref: str, scope: Scope) -> int:
 
     Raises: NotFound, in the same words for one that is absent and one that is outside.
     """
-    found = await find(connection, ref) if ref.isprintable() and len(ref) <= 40 else None
-    if found is not None:
-        statement = select(Complaint.id).where(Complaint.id == found, visible(scope))
-        found = await connection.scalar(statement)
+    found = await find(connection, ref, visible(scope)) if ref.isprintable() and len(ref) <= 40 else None
     if found is None:
         raise NotFound(f"no complaint {ref[:40]!r} in your units")
     return found
@@ -78,7 +75,7 @@ async def read_one(
     """The complaint, read at `now`; whether the asker may see it has been settled before."""
     row = await header(connection, complaint_id)
     card = (await cards(connection, [row], asker, rules, now=now, is_list=False))[0]
-    wait, names, case = await read_wait(connection, complaint_id, received_at=row.received_at, now=now)
+    wait, names, case = await read_wait(connection, complaint_id, rules, received_at=row.received_at, now=now)
     return ComplaintDetail(
         **card,
         wait_seconds=wait.wait_s,
@@ -94,7 +91,7 @@ async def read_clocks(
     """Every cycle of the complaint's clocks, read at `now`, and whose time its wait was."""
     row = await header(connection, complaint_id)
     card = (await cards(connection, [row], asker, rules, now=now, is_list=False))[0]
-    wait, names, _ = await read_wait(connection, complaint_id, received_at=row.received_at, now=now)
+    wait, names, _ = await read_wait(connection, complaint_id, rules, received_at=row.received_at, now=now)
     return ClocksCard(
         items=card["clocks"],
         wait_seconds=wait.wait_s,

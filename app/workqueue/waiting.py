@@ -5,34 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.attribution import Attribution, attribute
 from app.complaint.history import Case, fold_case
+from app.complaint.rulebook import Rulebook
 from app.db.case_rows import read_events
-from app.db.tables.units import Unit
 from app.workqueue.shapes import HolderCard, HoldingCard, UnitName
 
 
 async def read_wait(
-    connection: AsyncConnection, complaint_id: int, *, received_at: datetime, now: datetime
+    connection: AsyncConnection, complaint_id: int, rules: Rulebook, *, received_at: datetime, now: datetime
 ) -> tuple[Attribution, dict[int, UnitName], Case]:
     """The attribution of a complaint's wait until now, the names of the units in it, and the case it is of."""
     events = await read_events(connection, complaint_id)
     case = fold_case(events)
     found = attribute(case, events, received_at=received_at, as_of=now)
-    held = {each.unit_id for each in found.totals if each.unit_id is not None}
-    return found, await unit_names(connection, held), case
+    return found, unit_names(rules, (each.unit_id for each in found.totals)), case
 
 
-async def unit_names(connection: AsyncConnection, unit_ids: Iterable[int]) -> dict[int, UnitName]:
+def unit_names(rules: Rulebook, unit_ids: Iterable[int | None]) -> dict[int, UnitName]:
     """The code and name of each unit, by id."""
-    wanted = sorted(set(unit_ids))
-    if not wanted:
-        return {}
-    rows = await connection.execute(select(Unit.id, Unit.code, Unit.name).where(Unit.id.in_(wanted)))
-    return {row.id: UnitName(code=row.code, name=row.name) for row in rows}
+    wanted = {each for each in unit_ids if each is not None}
+    return {each: UnitName(code=rules.unit_codes[each], name=rules.unit_names[each]) for each in sorted(wanted)}
 
 
 def holder_cards(found: Attribution, names: dict[int, UnitName]) -> list[HolderCard]:
