@@ -30,7 +30,7 @@ from app.db.tables.units import Unit
 from app.units.ground import LIVE
 from app.units.periods import Period, before, read_period
 from app.units.slices import WHOLE_CUT, knife
-from app.units.status import Group, gather_open, read_statuses
+from app.units.status import Group, below, gather_open, read_statuses
 from app.units.tallies import open_tallies
 from bench.databases import add_filled_option, add_url_option, open_databases, plain_dsn, show_database
 from bench.figures import Figure, Goal, show_table
@@ -76,9 +76,9 @@ class Place:
 
     async def open(self, groups: Sequence[Group]) -> object:
         """Our open figures of these groups."""
-        tops = sorted({unit_id for group in groups for unit_id in group})
+        units = below(groups, self.rules)
         found = await open_tallies(
-            self.ours, tops, knife(LIVE, WHOLE_CUT, tells_units=len(groups) > 1), with_unrouted=False, now=self.now
+            self.ours, units, knife(LIVE, WHOLE_CUT, tells_units=len(groups) > 1), with_unrouted=False, now=self.now
         )
         return gather_open(found, groups, self.rules)
 
@@ -99,8 +99,8 @@ class Place:
 def main() -> None:
     """Take every figure twice for each size and print both takes; with several sizes, how the figures grow."""
     parser = argparse.ArgumentParser(prog="python -m bench.units", description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[20_000], help="complaints, one or more sizes (20000)")
-    parser.add_argument("--daily", type=int, default=150, help="complaints on a day of the city (150)")
+    parser.add_argument("--rows", type=int, nargs="+", default=[100_000], help="complaints, one or more sizes (100000)")
+    parser.add_argument("--daily", type=int, default=1_000, help="complaints on a day of the city (1000)")
     parser.add_argument("--times", type=int, default=7, help="runs of each figure, of which the quickest counts (7)")
     add_url_option(parser)
     add_filled_option(parser)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, String, bindparam
+from sqlalchemy import JSON, Boolean, ColumnElement, String, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
@@ -24,7 +24,7 @@ class among(GenericFunction[bool]):  # reads as a function, and is one in SQL
     inherit_cache = True
     type = Boolean()
 
-    def __init__(self, column: InstrumentedAttribute[Any], name: str) -> None:
+    def __init__(self, column: InstrumentedAttribute[Any] | ColumnElement[Any], name: str) -> None:
         kind: TypeEngine[Any] = String() if isinstance(column.type, String) else BigId
         values = ARRAY(kind).with_variant(JSON(), "sqlite")
         super().__init__(column, bindparam(name, type_=values))

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
 from app.db.as_of import changed_since, read_earlier
-from app.db.judging import speaks
+from app.db.judging import speaks_looked_up
 from app.db.scope import Scope, visible
 from app.db.tables.complaints import Complaint, SlaClock
 from app.sla.terms import State
@@ -74,7 +74,7 @@ async def _stand_now(
 ) -> list[Mapping[str, Any]]:
     has_changed = changed_since(SlaClock.__table__.c.complaint_id, closed_at, rules)
     is_due = SlaClock.due_at >= period.since, SlaClock.due_at < period.until
-    rows = await connection.execute(select(*_COLUMNS).where(*is_due, speaks(), has_changed))
+    rows = await connection.execute(select(*_COLUMNS).where(*is_due, speaks_looked_up(), has_changed))
     return [dict(row._mapping) for row in rows]
 
 

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.complaint.clocks import Rulebook
 from app.db.as_of import Row, changed_since, read_earlier
 from app.db.changes import is_postgresql
-from app.db.judging import speaks
+from app.db.judging import speaks_looked_up
 from app.db.metadata import metadata
 
 _complaint, _clock, _stint = (metadata.tables[name] for name in ("complaint", "sla_clock", "stint"))
@@ -50,7 +50,7 @@ class Ground:
     at: datetime | None = None
 
 
-LIVE = Ground(_complaint, _clock, _stint, (speaks(),))
+LIVE = Ground(_complaint, _clock, _stint, (speaks_looked_up(),))
 """The rows as they stand."""
 
 
@@ -63,7 +63,7 @@ async def earlier(connection: AsyncConnection, rules: Rulebook, at: datetime) ->
         columns = [table.c[name] for name in names]
         kept = select(*columns).where(~changed_since(table.c[key], at, rules))
         if table is _clock:
-            kept = kept.where(speaks())
+            kept = kept.where(speaks_looked_up())
         changed = _rows(columns, rows, is_document=is_document)
         return union_all(kept, select(*changed.c)).subquery(table.name)
 

@@ -73,13 +73,13 @@ async def read_parts(
     cut: Cut = WHOLE_CUT,
 ) -> list[dict[str | None, Status]]:
     """The status of each part of each group that has anything to tell, by what the cut tells parts apart."""
-    tops = sorted({unit_id for group in groups for unit_id in group})
+    units = below(groups, rules)
     # One group is the same sum whether or not its units are told apart on the way.
     blade = knife(ground, cut, tells_units=len(groups) > 1)
-    open_ones = await open_tallies(connection, tops, blade, with_unrouted=with_unrouted, now=now)
-    cycles, days = await cycle_tallies(connection, tops, blade, period)
-    reported = await reported_tallies(connection, tops, blade, period)
-    held = await holding_tallies(connection, tops, blade, period)
+    open_ones = await open_tallies(connection, units, blade, with_unrouted=with_unrouted, now=now)
+    cycles, days = await cycle_tallies(connection, units, blade, period)
+    reported = await reported_tallies(connection, units, blade, period)
+    held = await holding_tallies(connection, units, blade, period)
     found: list[dict[str | None, _Parts]] = [defaultdict(_Parts) for _ in groups]
     tree = _Tree(groups, rules.ancestors)
     for (unit_id, value), opened in open_ones.items():
@@ -101,6 +101,13 @@ async def read_parts(
     return [
         {value: _status(each, period, with_unrouted=with_unrouted) for value, each in parts.items()} for parts in found
     ]
+
+
+def below(groups: Sequence[Group], rules: Rulebook) -> list[int]:
+    """Every unit in or below the groups."""
+    tops = {unit_id for group in groups for unit_id in group}
+    found = {unit_id for unit_id, above in rules.ancestors.items() if not tops.isdisjoint(above)}
+    return sorted(tops | found)
 
 
 def gather_open(found: Mapping[Key, OpenTally], groups: Sequence[Group], rules: Rulebook) -> list[OpenTally]:

@@ -28,7 +28,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.complaint.cycles import CITIZEN_CLOCKS
 from app.db.among import among
 from app.db.column_types import UtcDateTime
-from app.db.tables.units import UnitAncestor
 from app.sla.scorecard import AGE_LIMITS, Scorecard
 from app.sla.terms import State
 from app.units.figures import DayTally, HoldingTally, OpenTally
@@ -42,23 +41,21 @@ _STOPPED = (State.MET, State.MISSED)
 _STILL_OPEN = (State.RUNNING, State.PAUSED)
 _DAY_AHEAD = timedelta(hours=24)
 
-# The units come as one bound list: with a place for each of hundreds, the statement would be spelled anew every time.
-_below = select(UnitAncestor.unit_id).where(among(UnitAncestor.ancestor_id, "tops"))
-
 UnitIds = list[int]
+"""All units that are asked about, those below too: one bound list, so that the statement is spelled alike for any."""
 Key = tuple[int | None, str | None]
 """A unit, and the part of a cut that a figure belongs to."""
 
 
 async def open_tallies(
-    connection: AsyncConnection, tops: UnitIds, knife: Knife, *, with_unrouted: bool, now: datetime
+    connection: AsyncConnection, units: UnitIds, knife: Knife, *, with_unrouted: bool, now: datetime
 ) -> dict[Key, OpenTally]:
-    """The open complaints of each unit in or below `tops`, and under None those that no unit holds.
+    """The open complaints of each of the units, and under None those that no unit holds.
 
     It reads open complaints only, however many are closed.
     """
     complaint = knife.ground.complaint.c
-    place = complaint.unit_id.in_(_below)
+    place = among(complaint.unit_id, "units")
     due_at, reported_at = complaint.next_due_at, complaint.reported_at
     holder = knife.holder(complaint.unit_id)
     statement: Rows = (
@@ -78,12 +75,12 @@ async def open_tallies(
     )
     return {
         (row[0], row[1]): _open_tally(row[1:])
-        for row in await connection.execute(knife.narrow(statement), {"tops": tops})
+        for row in await connection.execute(knife.narrow(statement), {"units": units})
     }
 
 
 async def cycle_tallies(
-    connection: AsyncConnection, tops: UnitIds, knife: Knife, period: Period
+    connection: AsyncConnection, units: UnitIds, knife: Knife, period: Period
 ) -> tuple[dict[tuple[Key, str], Scorecard], dict[tuple[Key, int], DayTally]]:
     """For each unit and clock: the cycles that started in the period, were due in it, and stopped in it.
 
@@ -94,7 +91,7 @@ async def cycle_tallies(
     cards: dict[tuple[Key, str], Scorecard] = {}
     days: dict[tuple[Key, int], DayTally] = defaultdict(DayTally)
     for what, unit_id, value, clock, place, *figures in await connection.execute(
-        union_all(_by_clock(cycle), _due_by_day(cycle), _stopped_by_day(cycle)), {"tops": tops}
+        union_all(_by_clock(cycle), _due_by_day(cycle), _stopped_by_day(cycle)), {"units": units}
     ):
         if what == "clock":
             cards[(unit_id, value), clock] = _scorecard(*figures)
@@ -104,7 +101,7 @@ async def cycle_tallies(
 
 
 async def reported_tallies(
-    connection: AsyncConnection, tops: UnitIds, knife: Knife, period: Period
+    connection: AsyncConnection, units: UnitIds, knife: Knife, period: Period
 ) -> dict[tuple[Key, int], DayTally]:
     """For each unit and day of the period: the complaints reported on it, and what became of them."""
     complaint = knife.ground.complaint.c
@@ -118,7 +115,7 @@ async def reported_tallies(
             complaint.hops,
         )
         .select_from(knife.ground.complaint)
-        .where(complaint.unit_id.in_(_below), _is_in(complaint.reported_at, period))
+        .where(among(complaint.unit_id, "units"), _is_in(complaint.reported_at, period))
     )
     found = knife.narrow(statement).subquery("reported").c
     figures = (func.count(), _count(found.reopen_count > 0), _count(found.rework_count > 0), func.sum(found.hops))
@@ -126,13 +123,13 @@ async def reported_tallies(
     return {
         ((unit_id, value), place): DayTally(received=count, reopened=reopened, sent_back=sent_back, hops=int(hops))
         for unit_id, value, place, count, reopened, sent_back, hops in await connection.execute(
-            select(*keys, *figures).group_by(*keys), {"tops": tops}
+            select(*keys, *figures).group_by(*keys), {"units": units}
         )
     }
 
 
 async def holding_tallies(
-    connection: AsyncConnection, tops: UnitIds, knife: Knife, period: Period
+    connection: AsyncConnection, units: UnitIds, knife: Knife, period: Period
 ) -> dict[Key, HoldingTally]:
     """For each unit: its stints that ended in the period, and what it had in them of the citizens' wait."""
     stint = knife.ground.stint.c
@@ -140,13 +137,13 @@ async def holding_tallies(
     statement: Rows = (
         select(holder, knife.value, func.count(), func.sum(stint.held_s))
         .select_from(knife.ground.stint)
-        .where(stint.unit_id.in_(_below), _is_in(stint.ended_at, period), stint.held_s.is_not(None))
+        .where(among(stint.unit_id, "units"), _is_in(stint.ended_at, period), stint.held_s.is_not(None))
         .group_by(holder, *knife.groups)
     )
     return {
         (unit_id, value): HoldingTally(stints=count, held_s=int(held_s or 0))
         for unit_id, value, count, held_s in await connection.execute(
-            knife.narrow(statement, stint.complaint_id), {"tops": tops}
+            knife.narrow(statement, stint.complaint_id), {"units": units}
         )
     }
 
@@ -186,7 +183,7 @@ def _cycles(knife: Knife, period: Period) -> CTE:
             case((dated_stop, _place(clock.stopped_at, period))).label("stopped_on"),
         )
         .select_from(knife.ground.clock)
-        .where(clock.unit_id.in_(_below), or_(started, due, stopped), *knife.ground.speaks)
+        .where(among(clock.unit_id, "units"), or_(started, due, stopped), *knife.ground.speaks)
     )
     return knife.narrow(statement, clock.complaint_id).cte("cycle")
 
