@@ -19,7 +19,8 @@ _START_S = 30.0
 class Caller:
     """One client with one connection that stays open."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, process_id: int = 0) -> None:
+        self.port, self.process_id = port, process_id
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_START_S)
 
     def get(self, path: str, headers: Mapping[str, str]) -> tuple[float, bytes]:
@@ -55,7 +56,7 @@ def serving(
         )
     try:
         _await(process, port, log)
-        yield Caller(port)
+        yield Caller(port, process.pid)
     finally:
         process.terminate()
         process.wait(timeout=_START_S)
