@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.alerts.digest import make_digests
+from app.alerts.replaying import purge_deliveries
+from app.alerts.webhooks import switch_off_failing
 from app.backfilling import reconcile_source, sources_due, work_on_backfill
 from app.clock import utc_now
 from app.complaint.errors import Conflict, DomainError, SourceBusy
@@ -52,6 +54,7 @@ class Chores:
             ("reconcile", self.reconcile, timedelta(minutes=1)),
             ("closes", self.close_months, timedelta(hours=1)),
             ("purge", self.purge, timedelta(hours=1)),
+            ("deliveries", self.keep_deliveries, timedelta(hours=1)),
             ("retention", self.keep_terms, timedelta(hours=6)),
         )
 
@@ -119,6 +122,21 @@ class Chores:
             await forget_answers(connection, now=now)
         if rejects or rows:
             _log.info("purged", rejects=rejects, import_rows=rows)
+
+    async def keep_deliveries(self) -> None:
+        """Switch off webhooks that only fail, and drop messages that were on record for long enough."""
+        now, settings = utc_now(), self.plant.settings
+        if settings.webhook_off_days:
+            async with writing(self.plant.engine) as connection:
+                failing_before = now - timedelta(days=settings.webhook_off_days)
+                for each in await switch_off_failing(connection, failing_before=failing_before, now=now):
+                    subject = f"webhook:{each.id}"
+                    await record(connection, actor="worker", action="webhook.off", subject=subject, now=now)
+                    _log.warning("webhook switched off, it only failed", webhook=each.id, host=each.host)
+        before, gone = now - timedelta(days=settings.delivery_days), True
+        while gone:
+            async with writing(self.plant.engine) as connection:
+                gone = bool(await purge_deliveries(connection, before=before))
 
     async def keep_terms(self) -> None:
         """Let go what the retention settings no longer keep of closed complaints."""

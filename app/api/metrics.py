@@ -18,7 +18,7 @@ from app.db.column_types import UtcDateTime
 from app.db.freshness import Freshness, read_freshness
 from app.db.states import DeliveryState, RejectState
 from app.db.tables.alerts import Delivery
-from app.db.tables.complaints import Complaint
+from app.db.tables.complaints import Complaint, SlaClock
 from app.db.tables.sources import Reject
 from app.db.tables.units import Unit
 from app.dependencies import HouseDep, Looking, Now, Someone, caller_of
@@ -101,7 +101,11 @@ async def _read_figures(connection: AsyncConnection, now: datetime) -> list[Metr
         ),
         "tanggap_deliveries_pending": (
             "Alert messages not yet delivered.",
-            select(func.count()).select_from(Delivery).where(Delivery.state == DeliveryState.PENDING),
+            select(func.count()).select_from(Delivery).where(Delivery.next_attempt_at.is_not(None)),
+        ),
+        "tanggap_deliveries_dead": (
+            "Messages that could not be delivered and wait for a replay.",
+            select(func.count()).select_from(Delivery).where(Delivery.state == DeliveryState.DEAD),
         ),
     }
     families: list[Metric] = [
@@ -109,6 +113,7 @@ async def _read_figures(connection: AsyncConnection, now: datetime) -> list[Metr
         for name, (help_text, statement) in counts.items()
     ]
     families += _by_type(await connection.execute(_open_by_type, {"now": now}))
+    families.append(await _alert_lag(connection, now))
     return families + list(_source_figures(await read_freshness(connection, now=now), now))
 
 
@@ -120,6 +125,14 @@ def _by_type(rows: Iterable[Any]) -> list[Metric]:
         opened.add_metric([unit_type], float(count))
         overdue.add_metric([unit_type], float(late))
     return [opened, overdue]
+
+
+async def _alert_lag(connection: AsyncConnection, now: datetime) -> Metric:
+    """By the index on the stored fire time: what it finds first has waited longest."""
+    fired_at = await connection.scalar(select(func.min(SlaClock.next_fire_at)).where(SlaClock.next_fire_at < now))
+    lag = (now - fired_at).total_seconds() if fired_at is not None else 0.0
+    what = "How long the step that fired first has been waiting to be raised; 0 when nothing waits."
+    return GaugeMetricFamily("tanggap_alert_lag_seconds", what, value=lag)
 
 
 def _source_figures(sources: list[Freshness], now: datetime) -> Iterator[Metric]:
