@@ -137,7 +137,7 @@ async def _measure(url: str, filled: Filled, times: int) -> dict[str, float]:
         place = await _place(ours, bare)
         print(f"sizes:    {filled}\n          {len(place.everyone)} units; the quickest of {times} runs")
         for take in (1, 2):
-            figures = [await _figure(what, raw, work, times) for what, raw, work in _questions(place)]
+            figures = [await _figure(question, times) for question in _questions(place)]
             show_table(f"take {take} at {filled.rows['complaint']:,} complaints", figures)
             best = {each.what: min(each.ours_s, best.get(each.what, math.inf)) for each in figures}
     await engine.dispose()
@@ -152,28 +152,39 @@ async def _place(ours: AsyncConnection, bare: psycopg.AsyncConnection[tuple[obje
     return Place(ours, bare, await Rulebooks().current(ours), city, [(row.id,) for row in units], now)
 
 
-def _questions(place: Place) -> Iterator[tuple[str, Work, Work]]:
-    """What is measured: its name, its raw limit, our work."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is measured: its name, its raw limit, our work, and what the ratio should be."""
+
+    what: str
+    raw: Work
+    work: Work
+    goal: Goal | None = _GOAL
+
+
+def _questions(place: Place) -> Iterator[Question]:
+    """All that is measured; hundreds of units by themselves have no goal beside one aggregate of everything."""
     month = read_period("30d", now=place.now, zone=_ZONE)
     former = before(month, now=place.now, zone=_ZONE)
-    yield "open, whole city / one bare aggregate", place.bare_open, partial(place.open, [place.city])
-    yield "open, every unit / the same aggregate", place.bare_open, partial(place.open, place.everyone)
+    everyone = partial(place.open, place.everyone)
+    yield Question("open, whole city / one bare aggregate", place.bare_open, partial(place.open, [place.city]))
+    yield Question("open, every unit / the same aggregate", place.bare_open, everyone, goal=None)
     for name, span in (("30 days", month), ("the 30 days before", former)):
         rows, whole = partial(place.bare_rows, span), partial(place.period, [place.city], span)
         each = partial(place.period, place.everyone, span)
-        yield f"{name}, whole city / its rows read", rows, whole
-        yield f"{name}, every unit / its rows read", rows, each
+        yield Question(f"{name}, whole city / its rows read", rows, whole)
+        yield Question(f"{name}, every unit / its rows read", rows, each)
 
 
-async def _figure(what: str, raw: Work, work: Work, times: int) -> Figure:
+async def _figure(question: Question, times: int) -> Figure:
     """The quickest of some runs; ours and the raw limit take turns."""
-    best: Mapping[Work, list[float]] = {raw: [], work: []}
+    best: Mapping[Work, list[float]] = {question.raw: [], question.work: []}
     for _ in range(times + 1):
         for each, taken in best.items():
             begun = time.perf_counter()
             await each()
             taken.append(time.perf_counter() - begun)
-    return Figure(what, min(best[work]), min(best[raw]), _GOAL)
+    return Figure(question.what, min(best[question.work]), min(best[question.raw]), question.goal)
 
 
 if __name__ == "__main__":
