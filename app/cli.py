@@ -8,6 +8,7 @@ import typer
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.commands import (
+    alert_rules,
     alerts,
     audit,
     connectors,
@@ -42,6 +43,8 @@ cli.add_typer(connectors.connector, name="connector")
 cli.add_typer(people.token, name="token")
 cli.add_typer(people.officer, name="officer")
 cli.add_typer(sla.sla, name="sla")
+alerts.alerts.add_typer(alert_rules.rules, name="rules")
+alerts.alerts.command("mute")(alert_rules.mute_unit)
 cli.add_typer(alerts.alerts, name="alerts")
 cli.add_typer(audit.audit, name="audit")
 cli.add_typer(privacy.privacy, name="privacy")

@@ -1,0 +1,146 @@
+"""Commands on the rules of telling and on mutes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from app.alerts.mutes import NewMute, mute
+from app.alerts.rule_changes import Entry, add_rule, find_rule, list_rules, remove_rule, replace_rule
+from app.alerts.rules import Hours, Rule, Severity
+from app.clock import utc_now
+from app.commands.frame import open_plant, run, show
+from app.commands.people import ACTOR
+from app.commands.sources import Json
+from app.complaint.errors import NotFound
+from app.db.scope import WHOLE
+from app.db.session import reading, writing
+from app.people.audit import record
+
+rules = typer.Typer(help="Who is told of which step, how and at which hours.", no_args_is_help=True)
+
+Words = list[str] | None
+
+
+@rules.command("list")
+def list_all(as_json: Json = False) -> None:
+    """Every rule, those of the lower steps first."""
+    entries = run(_list())
+    if as_json:
+        show({"items": [_document(entry) for entry in entries]}, as_json=True)
+        return
+    for entry in entries:
+        rule = entry.rule
+        steps = f"{rule.from_step}-{rule.to_step if rule.to_step is not None else ''}"
+        typer.echo(f"{rule.name:<24} {steps:<10} {', '.join(rule.who)}{'' if rule.is_active else ' (off)'}")
+
+
+@rules.command("show")
+def show_one(name: str, as_json: Json = False) -> None:
+    """One rule."""
+    show(_document(run(_find(name))), as_json=as_json)
+
+
+@rules.command("set")
+def set_rule(
+    name: str,
+    from_step: Annotated[int, typer.Option("--from", help="Percent of the target; 101 is the first reminder.")],
+    who: Annotated[list[str], typer.Option(help="assignee, officers, head, head+1 to head+9, bureau.")],
+    to_step: Annotated[int | None, typer.Option("--to", help="Left out: every step that follows.")] = None,
+    every: Annotated[int, typer.Option(help="Of the reminders only each nth.")] = 1,
+    channel: Annotated[Words, typer.Option(help="email, chat; both when left out.")] = None,
+    severity: Annotated[Severity, typer.Option(help="What is urgent comes through quiet hours.")] = Severity.NORMAL,
+    hours: Annotated[Hours, typer.Option(help="At once, or in the office hours of the unit.")] = Hours.ANY,
+    clock: Annotated[Words, typer.Option(help="Only these clocks.")] = None,
+    policy: Annotated[Words, typer.Option(help="Only these policies.")] = None,
+    unit: Annotated[Words, typer.Option(help="Only these units and those below.")] = None,
+    category: Annotated[Words, typer.Option(help="Only these categories.")] = None,
+    description: str = "",
+    off: Annotated[bool, typer.Option("--off", help="Keep it, but tell nobody by it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the rule, or replace it whole."""
+    rule = Rule(
+        name=name,
+        description=description,
+        from_step=from_step,
+        to_step=to_step,
+        every=every,
+        who=tuple(who),
+        channels=tuple(channel or ("chat", "email")),
+        severity=severity,
+        hours=hours,
+        clocks=frozenset(clock) if clock else None,
+        policies=frozenset(policy) if policy else None,
+        units=frozenset(unit) if unit else None,
+        categories=frozenset(category) if category else None,
+        is_active=not off,
+    )
+    show(_document(run(_set(rule))), as_json=as_json)
+
+
+@rules.command("remove")
+def remove(name: str, as_json: Json = False) -> None:
+    """Tell nobody by the rule any more."""
+    run(_remove(name))
+    show({"removed": name}, as_json=as_json)
+
+
+def mute_unit(
+    unit: str,
+    until: Annotated[datetime, typer.Option(formats=["%Y-%m-%dT%H:%M"], help="Local time, 2026-12-01T07:30.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept.")],
+    rule: Annotated[str | None, typer.Option(help="An alert rule or a policy; left out it is everything.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say nothing of a unit and those below it until an instant."""
+    show({"id": run(_mute(unit, until, reason, rule))}, as_json=as_json)
+
+
+async def _list() -> list[Entry]:
+    async with open_plant() as plant, reading(plant.engine) as connection:
+        return await list_rules(connection)
+
+
+async def _find(name: str) -> Entry:
+    async with open_plant() as plant, reading(plant.engine) as connection:
+        return await find_rule(connection, name)
+
+
+async def _set(rule: Rule) -> Entry:
+    now = utc_now()
+    async with open_plant() as plant, writing(plant.engine) as connection:
+        try:
+            done, action = await replace_rule(connection, rule, by=ACTOR, now=now), "alert-rule.change"
+        except NotFound:
+            done, action = await add_rule(connection, rule, by=ACTOR, now=now), "alert-rule.create"
+        await record(connection, actor=ACTOR, action=action, subject=f"alert-rule {rule.name}", now=now)
+        return done
+
+
+async def _remove(name: str) -> None:
+    now = utc_now()
+    async with open_plant() as plant, writing(plant.engine) as connection:
+        await remove_rule(connection, name, by=ACTOR, now=now)
+        await record(connection, actor=ACTOR, action="alert-rule.delete", subject=f"alert-rule {name}", now=now)
+
+
+async def _mute(unit: str, until: datetime, reason: str, rule: str | None) -> int:
+    now = utc_now()
+    async with open_plant() as plant, writing(plant.engine) as connection:
+        until_at = until.replace(tzinfo=plant.settings.zone)
+        new = NewMute(rule=rule, unit=unit, until_at=until_at, reason=reason)
+        made = await mute(connection, new, WHOLE, created_by=ACTOR, now=now)
+        details = {"rule": rule, "unit": unit, "until": until_at.isoformat(), "reason": reason}
+        subject = f"alert-mute:{made.id}"
+        await record(connection, actor=ACTOR, action="alert.mute", subject=subject, details=details, now=now)
+        return made.id
+
+
+def _document(entry: Entry) -> dict[str, Any]:
+    plain = asdict(entry.rule)
+    plain |= {name: sorted(value) for name, value in plain.items() if isinstance(value, frozenset)}
+    return {**plain, "updated_at": entry.updated_at, "updated_by": entry.updated_by}
