@@ -29,6 +29,7 @@ from app.people.audit import Details, record
 from app.people.retention import Group, Terms
 from app.pulling import Plant
 from app.settings import Settings
+from app.watching import watch
 from connectors.contract import ConnectorError
 
 Chore = tuple[str, Callable[[], Awaitable[None]], timedelta]
@@ -55,6 +56,7 @@ class Chores:
             ("closes", self.close_months, timedelta(hours=1)),
             ("purge", self.purge, timedelta(hours=1)),
             ("deliveries", self.keep_deliveries, timedelta(hours=1)),
+            ("watch", self.watch, timedelta(minutes=1)),
             ("retention", self.keep_terms, timedelta(hours=6)),
         )
 
@@ -137,6 +139,11 @@ class Chores:
         while gone:
             async with writing(self.plant.engine) as connection:
                 gone = bool(await purge_deliveries(connection, before=before))
+
+    async def watch(self) -> None:
+        """Tell those who run this installation what stays wrong with it."""
+        if told := await watch(self.plant):
+            _log.info("incidents told", count=told)
 
     async def keep_terms(self) -> None:
         """Let go what the retention settings no longer keep of closed complaints."""
