@@ -31,7 +31,7 @@ _DEEP_KINDS = ("province", "kota")
 _SOUGHT = "jalan"
 """A word of very many complaints."""
 _LAST_SOUGHT = 1_000
-_SOUGHT_PAGE = 200
+_SOUGHT_PAGE = 50
 _LIST = "/api/v1/complaints"
 _TOKEN_TABLE = "api_token"
 

@@ -11,7 +11,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -61,6 +61,8 @@ DETAILS = {
     413: "the body is too large",
 }
 RETRY_SECONDS = 5
+_IS_THERE = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
+"""How PostgreSQL and SQLite name the refusal of a second row under one key."""
 _LOCATIONS = frozenset({"body", "query", "path", "header", "cookie"})
 _MESSAGES = {"missing": "is required", "extra_forbidden": "is not known"}
 
@@ -75,6 +77,7 @@ def add_error_answers(app: FastAPI) -> None:
         Malformed: _malformed,
         RequestValidationError: _validation_error,
         HTTPException: _http_error,
+        IntegrityError: _taken,
         OperationalError: _unavailable,
         InterfaceError: _unavailable,
         PoolTimeout: _unavailable,
@@ -181,6 +184,17 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     code = CODES.get(error.status_code, "refused")
     detail = DETAILS.get(error.status_code, str(error.detail))
     return problem(error.status_code, code, detail, headers=error.headers)
+
+
+async def _taken(_request: Request, error: Exception) -> Response:
+    """Two made the same thing at one instant, and each found the name free: the second is told so.
+
+    Raises: IntegrityError, for any other rule of the database, which is an error of ours.
+    """
+    assert isinstance(error, IntegrityError)
+    if _IS_THERE.isdisjoint(getattr(error.orig, name, None) for name in ("sqlstate", "sqlite_errorname")):
+        raise error
+    return problem(HTTPStatus.CONFLICT, "conflict", "somebody has just made the same; look at what there is now")
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

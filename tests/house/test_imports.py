@@ -55,6 +55,7 @@ WALLS = (
         (*CONNECTOR_TOOLS, "{room}"),
         never=("sqlalchemy", "apscheduler", "pydantic_settings", *WEB),
     ),
+    Wall(("app.db.cursors",), (), ("psycopg",)),
     Wall(("app.db", "app.db.*"), ("app.db", *FLOOR), ("sqlalchemy", "alembic")),
     _room("app.intake", "connectors.contract"),
     *(_room(name) for name in WORKROOMS if name != "app.intake"),
