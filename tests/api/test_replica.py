@@ -1,4 +1,4 @@
-"""`REPLICA_URL`: lists and status come from the replica, say how old they are, and come from the primary if it is down."""
+"""`REPLICA_URL`: lists and status come from the replica, say how old they are, and from the primary if it is down."""
 
 from __future__ import annotations
 
