@@ -160,7 +160,7 @@ _newest = (
 )
 _headers = HEADERS.where(among(Complaint.id, "ids"))
 _of_ids = select(ComplaintEvent.complaint_id).where(among(ComplaintEvent.complaint_id, "ids")).distinct()
-_with_units = among(ComplaintEvent.unit_id, "unit_ids")  # type: ignore[arg-type]  # a column that may be empty
+_with_units = among(ComplaintEvent.unit_id, "unit_ids")
 _held = _of_ids.where(_with_units)
 _held_or_awaited = _of_ids.where(
     or_(_with_units, ComplaintEvent.move == Move.SUBMIT, ComplaintEvent.status == Status.AWAITING_VALIDATION)
