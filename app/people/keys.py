@@ -44,6 +44,7 @@ SEALED = (
     SealedColumn("source", "sealed_token", "source-token"),
     SealedColumn("source", "sealed_push_secret", "push-secret"),
     SealedColumn("webhook", "sealed_secret", "webhook"),
+    SealedColumn("officer", "sealed_chat_url", "chat"),
     SealedColumn("reject", "sealed_raw", "reject"),
     SealedColumn("import_reject", "sealed_raw", "raw"),
     SealedColumn("import_job", "sealed_file", "import-file", at_once=1),

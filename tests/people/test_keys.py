@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import LargeBinary, insert, select, update
 
+from app.alerts.chat import CHAT_PURPOSE
 from app.alerts.signing import PURPOSE
 from app.db.metadata import metadata
 from app.db.session import reading, writing
@@ -53,6 +54,7 @@ def test_each_column_is_sealed_for_what_its_room_seals_it_for() -> None:
         "source.sealed_token": sources._SEALED_AS,
         "source.sealed_push_secret": push._SEALED_AS,
         "webhook.sealed_secret": PURPOSE,
+        "officer.sealed_chat_url": CHAT_PURPOSE,
         "reject.sealed_raw": rejects.REJECT,
         "import_reject.sealed_raw": store.RAW,
         "import_job.sealed_file": imports.FILE,
@@ -78,6 +80,18 @@ async def test_what_a_former_key_sealed_is_sealed_anew_and_the_former_key_may_go
     async with reading(desk.engine) as connection:
         assert await count_outdated(connection, Vault(NEW)) == 0
     assert (await rotate(desk.engine, both)).resealed == 0
+
+
+async def test_the_chat_of_an_officer_is_reached_after_the_former_key_is_gone(desk: Desk) -> None:
+    officers, url = metadata.tables["officer"], b"tgram://123456789:fiktif/12345"
+    new = {"username": "sekar", "name": "Sekar", "role": "officer", "is_active": True, "failed_sign_ins": 0}
+    async with writing(desk.engine) as connection:
+        sealed = Vault(OLD).seal(url, CHAT_PURPOSE)
+        await connection.execute(insert(officers).values(**new, created_at=NOON, sealed_chat_url=sealed))
+    await rotate(desk.engine, Vault(NEW, [OLD]))
+    async with reading(desk.engine) as connection:
+        kept = await connection.scalar(select(officers.c.sealed_chat_url).where(officers.c.username == "sekar"))
+    assert Vault(NEW).open(kept or b"", CHAT_PURPOSE) == url
 
 
 async def test_what_no_key_opens_is_counted_and_holds_nothing_up(desk: Desk) -> None:
