@@ -14,7 +14,7 @@ from app.clock import utc_now
 from app.commands.frame import open_plant, run, say, show
 from app.commands.sources import Json
 from app.complaint.errors import DomainError
-from app.db.changes import database_now
+from app.db.changes import are_changes_ahead, database_now
 from app.db.migrate import head, revision_of
 from app.db.session import reading
 from app.db.states import AlertState
@@ -82,6 +82,8 @@ async def _machine(connection: AsyncConnection) -> AsyncIterator[str]:
     skew = abs(await database_now(connection) - now)
     if skew > _SKEW:
         yield f"this machine's clock and the database's differ by {skew.total_seconds():.0f} s: set the time on both"
+    if await are_changes_ahead(connection):
+        yield "changes are numbered below the newest one, so nobody who polls is told: run tanggap migrate"
     seen_at = await connection.scalar(select(func.max(Worker.seen_at)))
     if seen_at is None or seen_at < now - _SILENT:
         yield "no worker is running, so nothing is pulled and no alert is raised: run tanggap worker"

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, bindparam, func, select, text, update
+from sqlalchemy import Connection, Table, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import OperationalError
@@ -16,6 +16,9 @@ from app.db.tables.machine import Counter
 
 CHANGE = "change"
 RULES = "rules"
+LIFT = "change_lift"
+LIFTED = f"coalesce((SELECT value FROM counter WHERE name = '{LIFT}'), 0)"  # noqa: S608 - a constant
+"""In SQL: what PostgreSQL's transaction ids are raised by as change numbers; see `lift_changes`."""
 
 # The letters "tg-rules" as a number, so that it meets no other program's lock.
 _RULES_KEY = 0x74672D72756C6573
@@ -75,20 +78,38 @@ async def _claims(connection: AsyncConnection) -> bool:
 async def next_change(connection: AsyncConnection) -> int:
     """The change number of this transaction, the same for all that it changes.
 
-    On PostgreSQL it is the transaction's own id: a reader who stays below the oldest transaction still running
-    (`change_horizon`) can never skip one that commits late. On SQLite writers queue, so a counter is enough.
+    On PostgreSQL it is the transaction's own id (raised by `LIFTED`): a reader who stays below the oldest transaction
+    still running (`change_horizon`) can never skip one that commits late. On SQLite writers queue, so a counter is
+    enough.
     """
     if is_postgresql(connection):
-        return int(await connection.scalar(text("SELECT pg_current_xact_id()::text::bigint")) or 0)
+        return int(await connection.scalar(_next_change) or 0)
     return await count_up(connection, CHANGE)
 
 
 async def change_horizon(connection: AsyncConnection) -> int:
     """Below this number every change is committed and visible."""
     if is_postgresql(connection):
-        return int(await connection.scalar(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")) or 0)
+        return int(await connection.scalar(_horizon) or 0)
     value = await connection.scalar(select(Counter.value).where(Counter.name == CHANGE))
     return int(value or 0) + 1
+
+
+async def are_changes_ahead(connection: AsyncConnection) -> bool:
+    """Whether the newest change lies above all that this database would number from now on: nobody would be told."""
+    if not is_postgresql(connection):
+        return False
+    return bool(await connection.scalar(_is_ahead))
+
+
+def lift_changes(connection: Connection) -> None:
+    """Let changes be numbered on from the newest one.
+
+    A dump that is restored into another PostgreSQL brings change numbers that are above the transaction ids of its new
+    home. Where they are not, this changes nothing.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_lift)
 
 
 async def count_up(connection: AsyncConnection, name: str) -> int:
@@ -151,4 +172,15 @@ async def insert_missing(
         )
 
 
+_next_change = text(f"SELECT pg_current_xact_id()::text::bigint + {LIFTED}")
+_horizon = text(f"SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint + {LIFTED}")
+_is_ahead = text(
+    f"SELECT max(change_no) >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint + {LIFTED}"  # noqa: S608 - so too
+    " FROM complaint"
+)
+_lift = text(
+    f"INSERT INTO counter (name, value) SELECT '{LIFT}', newest - own + 1"  # noqa: S608 - a constant
+    " FROM (SELECT max(change_no) AS newest, pg_current_xact_id()::text::bigint AS own FROM complaint) told"
+    f" WHERE newest >= own + {LIFTED} ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 _counter: Table = Counter.__table__  # type: ignore[assignment]

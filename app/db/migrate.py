@@ -17,6 +17,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import NullPool
 
+from app.db.changes import lift_changes
+
 # Beside `app` in a checkout and in an installed wheel alike.
 _SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 _BUSY_SECONDS = 60
@@ -29,6 +31,9 @@ def upgrade(url: str, revision: str = "head") -> None:
     """The database at `url` stands at `revision` afterwards; of two programs that migrate at once one waits."""
     with _exclusive(url) as connection:
         command.upgrade(_config(connection), revision)
+        if revision == "head":
+            lift_changes(connection)
+            connection.commit()
 
 
 def downgrade(url: str, revision: str) -> None:

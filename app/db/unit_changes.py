@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from app.db.among import among
-from app.db.changes import CHANGE, is_postgresql
+from app.db.changes import CHANGE, LIFTED, is_postgresql
 from app.db.tables.complaints import Complaint, ComplaintEvent, SlaClock
 from app.db.tables.doubles import QuotedCode
 from app.db.tables.machine import Counter, UnitChange
@@ -109,7 +109,7 @@ def _last_changes_statement() -> Select[Any]:
 
 _last_changes = _last_changes_statement()
 _snapshot = text(
-    "SELECT pg_snapshot_xmax(now)::text::bigint AS above,"
-    " ARRAY(SELECT running::text::bigint FROM pg_snapshot_xip(now) running) AS pending"
+    f"SELECT pg_snapshot_xmax(now)::text::bigint + {LIFTED} AS above,"  # noqa: S608 - a constant
+    f" ARRAY(SELECT running::text::bigint + {LIFTED} FROM pg_snapshot_xip(now) running) AS pending"
     " FROM pg_current_snapshot() now"
 )

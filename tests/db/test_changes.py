@@ -6,12 +6,26 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 
 from app.clock import utc_now
-from app.db.changes import change_horizon, count_up, database_now, next_change, reserve_ids, upsert
+from app.db.changes import (
+    LIFT,
+    are_changes_ahead,
+    change_horizon,
+    count_up,
+    database_now,
+    next_change,
+    reserve_ids,
+    upsert,
+)
 from app.db.metadata import metadata
+from app.db.migrate import upgrade
 from app.db.session import reading, writing
+from app.db.unit_changes import read_running
+from tests.workqueue.desk import DAY, NOON, Desk
 
+COMPLAINT = metadata.tables["complaint"]
 COUNTER = metadata.tables["counter"]
 
 
@@ -41,6 +55,34 @@ async def test_the_horizon_waits_for_a_transaction_that_commits_late(engine):
         async with reading(engine) as reader:
             assert await change_horizon(reader) <= early < late
     await _horizon_above(engine, late)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+async def test_a_database_that_came_from_elsewhere_numbers_on_from_its_newest_change(engine, database_url):
+    """Its transaction ids begin anew, below the change numbers that a dump brought along."""
+    far = 10**12
+    desk = Desk(engine)
+    await desk.build()
+    await desk.report("JK1", NOON - DAY, unit="sudin")
+    async with writing(engine) as connection:
+        await connection.execute(update(COMPLAINT).values(change_no=far))
+        assert await are_changes_ahead(connection)
+    await asyncio.to_thread(upgrade, database_url)
+    async with writing(engine) as connection:
+        assert not await are_changes_ahead(connection)
+        number = await next_change(connection)
+        assert number > far
+        assert far < await change_horizon(connection) <= number
+        assert far < (await read_running(connection)).horizon <= number
+    lifted = await _value(engine, LIFT)
+    await asyncio.to_thread(upgrade, database_url)
+    assert await _value(engine, LIFT) == lifted
+    await _horizon_above(engine, number)
+
+
+async def _value(engine, name):
+    async with reading(engine) as connection:
+        return await connection.scalar(select(COUNTER.c.value).where(COUNTER.c.name == name))
 
 
 async def _horizon_above(engine, number):
