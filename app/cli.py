@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.commands import (
     alert_rules,
+    alert_trials,
     alerts,
     audit,
     connectors,
@@ -45,6 +46,8 @@ cli.add_typer(people.officer, name="officer")
 cli.add_typer(sla.sla, name="sla")
 alerts.alerts.add_typer(alert_rules.rules, name="rules")
 alerts.alerts.command("mute")(alert_rules.mute_unit)
+alerts.alerts.command("unmute")(alert_rules.unmute)
+alerts.alerts.command("test")(alert_trials.test_channel)
 cli.add_typer(alerts.alerts, name="alerts")
 cli.add_typer(audit.audit, name="audit")
 cli.add_typer(privacy.privacy, name="privacy")

@@ -1,4 +1,4 @@
-"""What a message may be about, as values: alerts, a correction, a digest, an incident; never a complainant."""
+"""What a message may be about, as values: alerts, a correction, a digest, an incident, a test; never a complainant."""
 
 from __future__ import annotations
 
@@ -96,7 +96,17 @@ class Incident:
     kind: ClassVar = DeliveryKind.NOTICE
 
 
-Content = Alerts | Correction | Digest | Incident
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A test of a channel that asks nobody to do anything."""
+
+    at: datetime
+    webhook_id: int | None = None
+
+    kind: ClassVar = DeliveryKind.NOTICE
+
+
+Content = Alerts | Correction | Digest | Incident | Trial
 
 
 def seconds_late(due_at: datetime, at: datetime) -> int:

@@ -13,7 +13,17 @@ from babel.dates import format_date, format_datetime
 from babel.units import format_unit
 
 from app.alerts.catalogue import CLOCKS, INCIDENTS, LETTERS, TEXTS
-from app.alerts.contents import AlertFacts, Alerts, Content, Correction, Digest, DigestItem, Incident, seconds_late
+from app.alerts.contents import (
+    AlertFacts,
+    Alerts,
+    Content,
+    Correction,
+    Digest,
+    DigestItem,
+    Incident,
+    Trial,
+    seconds_late,
+)
 from app.alerts.ladder import BREACH_STEP
 
 _MORNING = time(7, 30)
@@ -85,6 +95,9 @@ class Wording:
                 subject, lines = self._digest(content, language)
             case Incident():
                 subject, lines = self._incident(content, language)
+            case Trial(at=at):
+                subject = LETTERS[language]["trial_subject"]
+                lines = [Line(_filled(LETTERS[language]["trial"], {"at": self._instant(at, language)}))]
         return Letter(_one_line(subject), tuple(lines), LETTERS[language]["ending"], language)
 
     def _alerts(self, alerts: Alerts, language: str) -> tuple[str, list[Line]]:

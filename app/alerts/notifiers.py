@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -13,8 +13,8 @@ import httpx
 import orjson
 import structlog
 
-from app.alerts.catalogue import LANGUAGES
-from app.alerts.contents import AlertFacts, Alerts, Content, Correction, Digest, Incident
+from app.alerts.catalogue import LANGUAGES, TEXTS
+from app.alerts.contents import AlertFacts, Alerts, Content, Correction, Digest, Incident, Trial
 from app.alerts.messages import Wording
 from app.alerts.signing import Secrets
 from app.outbound import outbound_client
@@ -133,15 +133,9 @@ class WebhookNotifier:
         """Post the message."""
         if not isinstance(notice.target, Endpoint):
             return Answer(False, "the webhook is gone", is_final=True)
-        return await self.post(notice.target, notice.id, body_of(notice.content, self._wording), now=now)
-
-    async def post(
-        self, endpoint: Endpoint, message_id: str, message: Mapping[str, object], *, now: datetime
-    ) -> Answer:
-        """Post any message, signed; for alerts and for the test call alike."""
-        body = orjson.dumps(message)
+        endpoint, body = notice.target, orjson.dumps(body_of(notice.content, self._wording))
         try:
-            signature = Secrets.unseal(endpoint.sealed_secret, self._vault).headers(message_id, body, at=now)
+            signature = Secrets.unseal(endpoint.sealed_secret, self._vault).headers(notice.id, body, at=now)
         except CannotOpen as error:
             return Answer(False, f"the secret cannot be read: {error}")
         headers = {"content-type": "application/json", **signature}
@@ -184,6 +178,8 @@ def body_of(content: Content, wording: Wording) -> dict[str, object]:
             raise ValueError("a digest is for people, not for a webhook")
         case Incident():
             at, told = content.since, _incident(content, wording)
+        case Trial():
+            return _trial(content)
     return {"type": str(content.kind), "timestamp": rfc3339(at), "data": told}
 
 
@@ -216,6 +212,11 @@ def _incident(incident: Incident, wording: Wording) -> dict[str, object]:
         "about": dict(incident.about),
         **{f"text_{each}": wording.letter(incident, each).lines[0].text for each in LANGUAGES},
     }
+
+
+def _trial(trial: Trial) -> dict[str, object]:
+    texts = {f"text_{language}": TEXTS[language]["test"] for language in LANGUAGES}
+    return {"type": "test", "timestamp": rfc3339(trial.at), "data": {"webhook": {"id": trial.webhook_id}, **texts}}
 
 
 def rfc3339(at: datetime) -> str:

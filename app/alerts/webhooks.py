@@ -11,9 +11,9 @@ import httpx
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.alerts.catalogue import CLOCKS, LANGUAGES, TEXTS
+from app.alerts.catalogue import CLOCKS
 from app.alerts.ladder import Level, Recipient
-from app.alerts.notifiers import WEBHOOK, Endpoint, rfc3339
+from app.alerts.notifiers import WEBHOOK, Endpoint
 from app.alerts.signing import Secrets
 from app.complaint.errors import InvalidInput, NotFound
 from app.db.scope import Scope
@@ -190,12 +190,6 @@ async def endpoint(connection: AsyncConnection, webhook_id: int, scope: Scope) -
     view = await find(connection, webhook_id, scope)
     sealed = await connection.scalar(select(Webhook.sealed_secret).where(Webhook.id == webhook_id))
     return Endpoint(view.url, sealed or b"")
-
-
-def trial_message(webhook_id: int, *, now: datetime) -> dict[str, object]:
-    """What the test call sends."""
-    texts = {f"text_{language}": TEXTS[language]["test"] for language in LANGUAGES}
-    return {"type": "test", "timestamp": rfc3339(now), "data": {"webhook": {"id": webhook_id}, **texts}}
 
 
 async def recipients(connection: AsyncConnection) -> list[Recipient]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -12,9 +11,9 @@ from app.alerts import webhooks
 from app.alerts.acknowledging import acknowledge
 from app.alerts.messages import Wording
 from app.alerts.notifiers import WebhookNotifier, webhook_client
-from app.alerts.outbox import message_id
 from app.alerts.reading import AlertFilters
 from app.alerts.replaying import replay
+from app.alerts.trials import Aim, try_out
 from app.alerts.webhooks import NewWebhook
 from app.api.alert_answers import (
     AlertAnswer,
@@ -167,13 +166,11 @@ async def try_webhook(caller: KeeperDep, house: HouseDep, webhook_id: RowId) -> 
     """Post one signed message of type `test` now, and say what came back."""
     async with reading(house.engine) as connection:
         endpoint = await webhooks.endpoint(connection, webhook_id, caller.scope)
-    settings, now, started = house.settings, house.clock(), time.perf_counter()
+    settings = house.settings
     async with webhook_client(settings.allowed_webhook_hosts) as client:
         notifier = WebhookNotifier(client, house.vault, Wording(settings.zone, settings.public_url))
-        message = webhooks.trial_message(webhook_id, now=now)
-        answer = await notifier.post(endpoint, message_id(), message, now=now)
-    took_ms = round((time.perf_counter() - started) * 1000)
-    return TrialAnswer(delivered=answer.is_delivered, answer=answer.text, took_ms=took_ms)
+        done = await try_out(notifier, Aim(f"webhook {webhook_id}", endpoint, webhook_id), now=house.clock())
+    return TrialAnswer(delivered=done.delivered, answer=done.answer, took_ms=done.took_ms)
 
 
 @router.post("/webhooks/{webhook_id}/rotate")

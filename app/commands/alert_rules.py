@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.alerts.mutes import NewMute, mute
+from app.alerts.mutes import MuteView, NewMute, find_mute, lift, mute
 from app.alerts.rule_changes import Entry, add_rule, find_rule, list_rules, remove_rule, replace_rule
 from app.alerts.rules import Hours, Rule, Severity
 from app.clock import utc_now
@@ -100,6 +100,12 @@ def mute_unit(
     show({"id": run(_mute(unit, until, reason, rule))}, as_json=as_json)
 
 
+def unmute(mute_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+    """End a mute before its time; what it has silenced is not told any more. A second time changes nothing."""
+    lifted = run(_unmute(mute_id))
+    show({"id": lifted.id, "lifted_at": lifted.lifted_at, "lifted_by": lifted.lifted_by}, as_json=as_json)
+
+
 async def _list() -> list[Entry]:
     async with open_plant() as plant, reading(plant.engine) as connection:
         return await list_rules(connection)
@@ -138,6 +144,17 @@ async def _mute(unit: str, until: datetime, reason: str, rule: str | None) -> in
         subject = f"alert-mute:{made.id}"
         await record(connection, actor=ACTOR, action="alert.mute", subject=subject, details=details, now=now)
         return made.id
+
+
+async def _unmute(mute_id: int) -> MuteView:
+    now = utc_now()
+    async with open_plant() as plant, writing(plant.engine) as connection:
+        before = await find_mute(connection, mute_id, WHOLE)
+        lifted = await lift(connection, mute_id, WHOLE, lifted_by=ACTOR, now=now)
+        if before.lifted_at is None:
+            subject = f"alert-mute:{mute_id}"
+            await record(connection, actor=ACTOR, action="alert.mute-lift", subject=subject, now=now)
+        return lifted
 
 
 def _document(entry: Entry) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from app.alerts import webhooks
 from app.alerts.delivery import Sent
 from app.alerts.notifiers import ConsoleNotifier, WebhookNotifier, webhook_client
 from app.alerts.signing import OVERLAP, Secrets
+from app.alerts.trials import Aim, try_out
 from app.alerts.webhooks import NewWebhook, WebhookView
 from app.clock import utc_now
 from app.complaint.errors import InvalidInput, NotFound
@@ -310,8 +311,8 @@ async def test_the_test_call_is_signed_like_an_alert(town: Town, sink: Sink, cli
     now = utc_now()
     async with reading(town.engine) as connection:
         endpoint = await webhooks.endpoint(connection, view.id, WHOLE)
-    answer = await _notifier(client).post(endpoint, "msg_test", webhooks.trial_message(view.id, now=now), now=now)
-    assert (answer.is_delivered, answer.text) == (True, "HTTP 204")
+    done = await try_out(_notifier(client), Aim("webhook", endpoint, view.id), now=now)
+    assert (done.delivered, done.answer) == (True, "HTTP 204")
     (message,) = sink.messages
     assert Verifier(secret).verify(message.body, message.headers)["type"] == "test"
     assert json.loads(message.body)["data"]["webhook"] == {"id": view.id}
