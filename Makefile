@@ -30,7 +30,7 @@ format: $(READY) ## Put the code into the project's format
 	@$(BIN)/ruff format .
 
 bench: $(READY) ## Measure speed beside the raw limit of this machine
-	@for file in bench/sla.py bench/intake.py bench/workqueue.py bench/recalculation.py bench/units.py bench/polling.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in bench/sla.py bench/intake.py bench/workqueue.py bench/recalculation.py bench/units.py bench/polling.py bench/alerts.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 clean: ## Remove the environment and what the tools leave
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
