@@ -23,6 +23,7 @@ from app.intake.words import reread_learned
 from app.pulling import Plant
 from tests.api.door import Door
 from tests.api.test_problems import assert_problem
+from tests.sure import all_are_sure
 
 IMPORTS = "/api/v1/imports"
 HEADER = "case_enquiry_id,open_dt,target_dt,closed_dt,ontime,case_status,closure_reason,case_title,subject,reason,type"
@@ -376,6 +377,7 @@ async def test_an_officer_confirms_a_double_and_both_show_it(door: Door) -> None
     secret = await secret_of(door)
     later = report("JK2606020002", created_at="2026-06-02T07:30:00+07:00")
     await push(door, secret, [report("JK2606020001"), later])
+    await all_are_sure(door.house.engine)
     await pair_new(door.house.engine, now=door.clock.now)
     headers = {**await door.token(Role.OFFICER), "Accept-Language": "en"}
     (one,) = (await door.client.get("/api/v1/suggestions", headers=headers)).json()["items"]

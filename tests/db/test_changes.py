@@ -23,6 +23,7 @@ from app.db.metadata import metadata
 from app.db.migrate import upgrade
 from app.db.session import reading, writing
 from app.db.unit_changes import read_running
+from tests.sure import is_sure
 from tests.workqueue.desk import DAY, NOON, Desk
 
 COMPLAINT = metadata.tables["complaint"]
@@ -42,7 +43,7 @@ async def test_a_change_number_is_one_for_a_transaction_and_higher_in_the_next(e
 async def test_below_the_horizon_everything_is_committed(engine):
     async with writing(engine) as connection:
         first = await next_change(connection)
-    await _horizon_above(engine, first)
+    await is_sure(engine, first)
 
 
 @pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
@@ -54,7 +55,7 @@ async def test_the_horizon_waits_for_a_transaction_that_commits_late(engine):
             late = await next_change(quick)
         async with reading(engine) as reader:
             assert await change_horizon(reader) <= early < late
-    await _horizon_above(engine, late)
+    await is_sure(engine, late)
 
 
 @pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
@@ -77,22 +78,12 @@ async def test_a_database_that_came_from_elsewhere_numbers_on_from_its_newest_ch
     lifted = await _value(engine, LIFT)
     await asyncio.to_thread(upgrade, database_url)
     assert await _value(engine, LIFT) == lifted
-    await _horizon_above(engine, number)
+    await is_sure(engine, number)
 
 
 async def _value(engine, name):
     async with reading(engine) as connection:
         return await connection.scalar(select(COUNTER.c.value).where(COUNTER.c.name == name))
-
-
-async def _horizon_above(engine, number):
-    """The horizon passes the number, once the transactions of other tests on the same server have ended too."""
-    async with asyncio.timeout(60):
-        while True:
-            async with reading(engine) as connection:
-                if await change_horizon(connection) > number:
-                    return
-            await asyncio.sleep(0.05)
 
 
 async def test_a_counter_counts_from_one(engine):

@@ -18,6 +18,7 @@ from app.workqueue.asker import Asker
 from app.workqueue.detail import read_one
 from app.workqueue.suggestions import Decision, decide, list_suggestions
 from tests.intake.feeds import HOUR, at, crm, jaki
+from tests.sure import all_are_sure
 
 CODE, OTHER, THIRD = "JK2601120001", "JK2601120002", "JK2601120003"
 METRE = 1 / 111_195
@@ -97,6 +98,7 @@ async def suggested(station, state=SuggestionState.OPEN, scope=WHOLE):
 
 
 async def pair(station):
+    await all_are_sure(station.engine)
     count = 0
     while found := await pair_new(station.engine, now=station.now):
         count += found
