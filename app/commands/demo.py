@@ -166,7 +166,7 @@ def _serve_feeds(keys: Keys, port: int) -> None:
 
 
 def _work(settings: Settings) -> None:
-    asyncio.run(_work_on(open_settings(**settings.model_dump(exclude_unset=True))))
+    run(_work_on(open_settings(**settings.model_dump(exclude_unset=True))))
 
 
 async def _work_on(settings: Settings) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import orjson
 import typer
+from uvicorn.loops.auto import auto_loop_factory
 
 from app.db.rulebook import Rulebooks
 from app.db.session import make_engine
@@ -45,8 +46,9 @@ async def open_plant(settings: Settings | None = None) -> AsyncIterator[Plant]:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine."""
-    return asyncio.run(work)
+    """The result of a coroutine, on the quickest event loop there is: uvicorn chooses one only where it makes it."""
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        return runner.run(work)
 
 
 def say(text: str) -> None:
