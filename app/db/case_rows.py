@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import CLOSED_STATES, Held, RowKey, Rulebook
 from app.complaint.events import CaseEvent, Effect
+from app.db.cursors import PREPARED
 from app.db.tables.complaints import Complaint, ComplaintEvent, Pause, SlaClock, Stint
 
 _CHUNK = 500
@@ -21,6 +22,12 @@ _HEADER = (
     Complaint.source_due_at, Complaint.is_history, Complaint.next_due_at, Complaint.status, Complaint.received_at,
 )  # fmt: skip
 _EVENT = tuple(getattr(ComplaintEvent, each.name) for each in fields(CaseEvent))
+_history = (
+    select(*_EVENT)
+    .where(ComplaintEvent.complaint_id == bindparam("complaint_id"))
+    .order_by(ComplaintEvent.id)
+    .prefix_with(PREPARED)
+)
 
 
 @dataclass(slots=True)
@@ -59,8 +66,7 @@ async def read_stored(connection: AsyncConnection, complaint_ids: Sequence[int])
 
 async def read_events(connection: AsyncConnection, complaint_id: int) -> list[CaseEvent]:
     """The history of one complaint, as it arrived."""
-    statement = select(*_EVENT).where(ComplaintEvent.complaint_id == complaint_id).order_by(ComplaintEvent.id)
-    rows = await connection.execute(statement)
+    rows = await connection.execute(_history, {"complaint_id": complaint_id})
     return [CaseEvent(**dict(zip(_EVENT_NAMES, row, strict=True))) for row in rows]
 
 

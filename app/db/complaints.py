@@ -20,6 +20,7 @@ from app.db.bulk import insert_rows
 from app.db.case_rows import Stored, read_stored, slot_rows
 from app.db.changes import next_change, reserve_ids
 from app.db.corrections import corrections, has_told_otherwise
+from app.db.cursors import PREPARED
 from app.db.moved import entries, moved_by_rules
 from app.db.tables.alerts import AlertReview
 from app.db.tables.complaints import Complaint, ComplaintEvent, FormerFacts, Pause, QueueSlot, SlaClock, Stint
@@ -82,7 +83,7 @@ async def find(connection: AsyncConnection, ref: str, condition: ColumnElement[b
         named = or_(named, Complaint.id == int(ref))
     is_by_id = Complaint.ticket_code.is_distinct_from(ref)
     is_met = (true() if condition is None else condition).label("is_met")
-    statement = select(Complaint.id, is_met).where(named).order_by(is_by_id).limit(1)
+    statement = select(Complaint.id, is_met).where(named).order_by(is_by_id).limit(1).prefix_with(PREPARED)
     row = (await connection.execute(statement)).one_or_none()
     return row.id if row is not None and row.is_met else None
 

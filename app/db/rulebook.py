@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.rulebook import DatedCalendar, Rulebook, Variant
 from app.db.changes import RULES, share_rules
+from app.db.cursors import PREPARED
 from app.db.session import is_writing
 from app.db.tables.machine import Counter
 from app.db.tables.rules import Calendar, CalendarVersion, Policy, PolicyVersion
@@ -22,7 +23,7 @@ from app.sla.clock import Target
 from app.sla.policy import Applies, OnChange
 from app.sla.policy import PolicyVersion as PolicyValue
 
-_revision = select(Counter.value).where(Counter.name == RULES)
+_revision = select(Counter.value).where(Counter.name == RULES).prefix_with(PREPARED)
 
 
 class Rulebooks:

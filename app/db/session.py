@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import select
 import sqlite3
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -19,6 +20,9 @@ from app.db.cursors import LazyCursor
 _BUSY_TIMEOUT_MS = 15_000
 _TRUSTED_S = 1.0
 """A connection that was in use so lately is taken for alive unless the server has closed it."""
+_ONLY_MARKED = sys.maxsize
+"""How often a statement must come before the driver prepares it by itself."""
+_PLAN_IS_OLD = "0A000"
 _READS = ("SELECT", "(SELECT", "WITH")
 
 
@@ -38,14 +42,16 @@ def async_url(url: str) -> URL:
 def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
     """An engine for `url`; closes nothing by itself.
 
-    Errors do not repeat the values of a statement, which would bring complaints into the log. PostgreSQL runs without
-    prepared statements of its own, so that PgBouncer in transaction mode works.
+    Errors do not repeat the values of a statement, which would bring complaints into the log. PostgreSQL prepares only
+    what is marked as `PREPARED`, and that on direct connections alone: a pooler in transaction mode (PgBouncer) gives
+    each transaction another session, in which the statement is not known.
     """
     target = async_url(url)
     if target.get_backend_name() == "sqlite":
         engine = create_async_engine(
             target, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000}, pool_size=pool_size, hide_parameters=True
         )
+        _refuse_unreachable_file(engine.sync_engine)
         _prepare_sqlite(engine.sync_engine)
         return engine
     engine = create_async_engine(
@@ -57,6 +63,7 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
         connect_args={"prepare_threshold": None, "options": "-c timezone=UTC", "cursor_factory": LazyCursor},
     )
     _replace_dead(engine.sync_engine)
+    _prepare_where_sessions_last(engine.sync_engine)
     return engine
 
 
@@ -111,6 +118,13 @@ async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+def _refuse_unreachable_file(engine: Engine) -> None:
+    @event.listens_for(engine, "do_connect")
+    def _try(_dialect: object, _record: object, cargs: list[Any], cparams: dict[str, Any]) -> None:
+        """The driver's thread outlives a file it cannot open and may talk, in a traceback, to a loop that has ended."""
+        sqlite3.connect(*cargs, **cparams).close()
+
+
 def _replace_dead(engine: Engine) -> None:
     """Have the pool put another connection in the place of a dead one before anybody gets it.
 
@@ -131,6 +145,25 @@ def _replace_dead(engine: Engine) -> None:
             engine.dialect.do_ping(dbapi_connection)
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError("the server has closed the connection") from error
+
+
+def _prepare_where_sessions_last(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _find_out(dbapi_connection: Any, _record: object) -> None:
+        """A pooler tells its clients a process id of its own making."""
+        cursor = dbapi_connection.cursor()
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+        cursor.close()
+        dbapi_connection.rollback()
+        driver = dbapi_connection.driver_connection
+        driver.prepare_threshold = _ONLY_MARKED if driver.info.backend_pid == pid else None
+
+    @event.listens_for(engine, "handle_error")
+    def _forget_old_plans(context: ExceptionContext) -> None:
+        """A column that a revision gave another type: its plans go with the connections that hold them."""
+        if getattr(context.original_exception, "sqlstate", None) == _PLAN_IS_OLD:
+            context.is_disconnect = True
 
 
 def _is_silent(dbapi_connection: Any) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.complaint.clocks import CLOSED_STATES, Rulebook
 from app.complaint.privacy import mask
 from app.db.among import among
+from app.db.cursors import PREPARED
 from app.db.tables.complaints import Complaint
 from app.db.tables.people import Officer
 from app.db.tables.sources import Source, SourceRecord
@@ -39,13 +40,14 @@ HEADERS = (
 """What `cards` needs of each complaint."""
 # A row of the database looks each name up, which would cost a page as much as all the rest of its cards.
 _Header: Any = namedtuple("_Header", [column.name for column in HEADERS.selected_columns])  # type: ignore[misc]
-_one = HEADERS.where(Complaint.id == bindparam("complaint_id"))
+_one = HEADERS.where(Complaint.id == bindparam("complaint_id")).prefix_with(PREPARED)
 
 _sources = (
     select(SourceRecord.complaint_id, Source.name, SourceRecord.external_id, SourceRecord.changed_at)
     .join(Source, Source.id == SourceRecord.source_id)
     .where(among(SourceRecord.complaint_id, "ids"))
     .order_by(SourceRecord.id)
+    .prefix_with(PREPARED)
 )
 
 

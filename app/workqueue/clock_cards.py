@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import CLOSED_STATES, Rulebook
 from app.db.among import among
+from app.db.cursors import PREPARED
 from app.db.tables.complaints import SlaClock
 from app.sla.calendars import CompiledCalendar
 from app.sla.clock import State, Stored, TargetUnit, read, read_running
@@ -33,7 +34,7 @@ _cycles = select(
     SlaClock.target_s, SlaClock.started_at, SlaClock.due_at, SlaClock.stopped_at, SlaClock.breached_at,
     SlaClock.elapsed_s, SlaClock.paused_s, SlaClock.remaining_s, SlaClock.paused_since, SlaClock.pause_reason,
     SlaClock.is_provisional,
-).where(among(SlaClock.complaint_id, "ids"))  # fmt: skip
+).where(among(SlaClock.complaint_id, "ids")).prefix_with(PREPARED)  # fmt: skip
 
 
 async def read_clocks(

@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.among import among
 from app.db.column_types import BigId, UtcDateTime
+from app.db.cursors import PREPARED
 from app.db.scope import lies_below, visible_within
 from app.db.tables.complaints import Complaint, QueueSlot
 from app.workqueue.cards import HEADERS
@@ -107,7 +108,8 @@ def _question(part: Part, sort: Sort, selection: Selection, after: Position | No
 
 @lru_cache(_KEPT)
 def _kept(shape: _Shape) -> Select[Any]:
-    return _built(shape, (), [()] * len(shape.ranges))
+    kept = _built(shape, (), [()] * len(shape.ranges))
+    return kept.prefix_with(PREPARED) if shape.part is Part.OPEN else kept
 
 
 def _built(shape: _Shape, conditions: Conditions, ranges: Sequence[Conditions]) -> Select[Any]:

@@ -22,6 +22,7 @@ from app.complaint.clocks import Rulebook
 from app.complaint.lifecycle import Status
 from app.db.among import among
 from app.db.column_types import BigId
+from app.db.cursors import PREPARED
 from app.db.scope import Scope
 from app.db.states import Relation
 from app.db.tables.complaints import Complaint
@@ -103,4 +104,4 @@ _later = (
     .join(Complaint, Complaint.id == RelatedComplaint.complaint_id)
     .where(among(RelatedComplaint.earlier_id, "ids"))
 )
-_statement = union_all(_quotes, _quoted_by, _earlier, _later)
+_statement = union_all(_quotes.prefix_with(PREPARED), _quoted_by, _earlier, _later)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
@@ -16,7 +15,8 @@ from app.complaint.lifecycle import Move
 from app.db.changes import next_change
 from app.db.session import reading, writing
 from app.db.tables.complaints import Complaint
-from app.workqueue.changes import Place, newest_place, read_changes
+from app.workqueue.changes import Place, read_changes
+from tests.sure import all_are_sure
 from tests.workqueue.desk import DAY, NOON, Desk
 
 EVERYBODY = ("gita", "dewi", "ani", "citra", "eko")
@@ -52,16 +52,6 @@ class Follower:
         return len(page.items)
 
 
-async def _settled(desk: Desk) -> None:
-    """Until no transaction, of other tests on the same server too, hides what was committed."""
-    while True:
-        async with reading(desk.engine) as connection:
-            place = await newest_place(connection)
-        if max(((row.change_no, row.id) for row in await desk.rows("complaint")), default=(0, 0)) == place:
-            return
-        await asyncio.sleep(0.02)
-
-
 def _steps(chance: Random, count: int) -> Iterator[tuple[str, int]]:
     for _ in range(count):
         yield chance.choice(("report", "forward", "forward", "submit", "claim", "reject")), chance.randrange(20)
@@ -90,7 +80,7 @@ async def test_who_follows_the_changes_holds_what_the_list_shows(desk: Desk, see
         await _take(desk, step, number, ids)
         if chance.random() < 0.4:
             await chance.choice(followers).catch_up(limit=chance.randrange(1, 5))
-    await _settled(desk)
+    await all_are_sure(desk.engine)
     for follower in followers:
         await follower.catch_up()
         listed = {card["id"]: card for card in (await desk.page(username=follower.username, limit=200)).items}
@@ -101,11 +91,12 @@ async def test_who_follows_the_changes_holds_what_the_list_shows(desk: Desk, see
 async def test_a_complaint_that_is_forwarded_is_gone_for_who_had_it_and_new_for_who_has_it(desk: Desk) -> None:
     found = await desk.report("JK1", NOON - DAY, unit="kelurahan-a")
     ani, citra, budi = (Follower(desk, name) for name in ("ani", "citra", "budi"))
+    await all_are_sure(desk.engine)
     for each in (ani, citra):
         await each.catch_up()
     assert (set(ani.held), set(citra.held)) == ({found}, set())
     await desk.move(found, Move.FORWARD, "ani", unit="sudin", reason="Bukan kami")
-    await _settled(desk)
+    await all_are_sure(desk.engine)
     for each in (ani, citra, budi):
         await each.catch_up()
     assert (set(ani.held), set(citra.held), set(budi.held)) == (set(), {found}, set())
@@ -115,7 +106,7 @@ async def test_a_complaint_that_is_forwarded_is_gone_for_who_had_it_and_new_for_
 async def test_a_complaint_that_never_was_theirs_is_not_told_of(desk: Desk) -> None:
     await desk.report("JK1", NOON - DAY, unit="kelurahan-b")
     await desk.report("JK2", NOON - DAY, unit=None)
-    await _settled(desk)
+    await all_are_sure(desk.engine)
     ani = Follower(desk, "ani")
     await ani.catch_up()
     assert ani.seen == []
@@ -130,11 +121,11 @@ async def test_a_validator_learns_of_what_awaits_them_and_that_it_no_longer_does
             await desk.move(found, move, "citra")
         except Conflict:
             continue
-    await _settled(desk)
+    await all_are_sure(desk.engine)
     await eko.catch_up()
     assert set(eko.held) == {found}
     await desk.move(found, Move.SEND_BACK, "eko", reason="Foto kurang jelas")
-    await _settled(desk)
+    await all_are_sure(desk.engine)
     await eko.catch_up()
     assert eko.held == {}
 
@@ -143,7 +134,7 @@ async def test_a_validator_learns_of_what_awaits_them_and_that_it_no_longer_does
 async def test_a_transaction_that_began_first_and_ends_last_is_not_skipped(desk: Desk) -> None:
     slow_id = await desk.report("JK1", NOON - DAY, unit="sudin")
     quick_id = await desk.report("JK2", NOON - DAY, unit="sudin")
-    await _settled(desk)
+    await all_are_sure(desk.engine)
     gita = Follower(desk, "gita")
     await gita.catch_up()
     before = len(gita.seen)
@@ -153,7 +144,7 @@ async def test_a_transaction_that_began_first_and_ends_last_is_not_skipped(desk:
         await desk.move(quick_id, Move.CLAIM, "citra")
         await gita.catch_up()
         assert len(gita.seen) == before, "the later one waits, or the reader would pass the earlier one by"
-    await _settled(desk)
+    await all_are_sure(desk.engine)
     await gita.catch_up()
     assert [place.complaint_id for place in gita.seen[before:]] == [slow_id, quick_id]
     assert gita.held[slow_id]["subject"] == "pelan"
@@ -161,7 +152,7 @@ async def test_a_transaction_that_began_first_and_ends_last_is_not_skipped(desk:
 
 async def test_many_of_one_transaction_come_on_pages_without_a_gap(desk: Desk) -> None:
     ids = await desk.report_many(25, NOON - DAY, unit="sudin")
-    await _settled(desk)
+    await all_are_sure(desk.engine)
     for username in ("gita", "citra"):
         follower = Follower(desk, username)
         sizes = []
