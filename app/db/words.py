@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, cast, column, false, literal, select, table, text
+from sqlalchemy import ColumnElement, String, bindparam, cast, column, select, table, text
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -59,15 +59,18 @@ def sought_code(told: str) -> tuple[str, ...]:
     return pieces if is_code else ()
 
 
-def holds(connection: AsyncConnection, sought: Sought) -> ColumnElement[bool]:
-    """The condition on `complaint` that its ticket code or its words are those that are sought."""
-    if not sought.words and not sought.code:
-        return false()
-    if is_postgresql(connection):
-        asked = cast(literal(_tsquery(sought)), TSQUERY)
+def holds(name: str, *, is_postgresql: bool) -> ColumnElement[bool]:
+    """The condition on `complaint` that its ticket code or its words are those of the question bound as `name`."""
+    if is_postgresql:
+        asked = cast(bindparam(name, type_=String), TSQUERY)
         return Complaint.id.in_(select(_words.c.complaint_id).where(_words.c.words.bool_op("@@")(asked)))
-    holds_them = _documents.c.complaint_words.bool_op("MATCH")(literal(_fts5(sought)))
+    holds_them = _documents.c.complaint_words.bool_op("MATCH")(bindparam(name, type_=String))
     return Complaint.id.in_(select(_documents.c.rowid).where(holds_them))
+
+
+def question(sought: Sought, *, is_postgresql: bool) -> str:
+    """What `holds` is asked, in the words of the database."""
+    return _tsquery(sought) if is_postgresql else _fts5(sought)
 
 
 async def forget_words(connection: AsyncConnection) -> None:

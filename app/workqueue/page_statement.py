@@ -19,6 +19,7 @@ from app.db.scope import lies_below, visible_within
 from app.db.tables.complaints import Complaint, QueueSlot
 from app.workqueue.cards import HEADERS
 from app.workqueue.filters import Sort
+from app.workqueue.search import Search, matching
 from app.workqueue.selection import Instant, Selection
 
 Keys = Select[datetime, int]
@@ -56,7 +57,7 @@ class _Shape:
     """All that a statement depends on, but for conditions and values; of a span whether it has a beginning, an end.
 
     `ranges` say whether they are of a unit and whether of that alone; `place` whether it has units and whether those
-    alone, `sees` whether the caller sees all, and whether they validate.
+    alone, `sees` whether the caller sees all, and whether they validate; `search` what is looked for in which way.
     """
 
     part: Part
@@ -66,6 +67,7 @@ class _Shape:
     sees: tuple[bool, bool]
     spans: tuple[tuple[bool, bool], ...]
     is_behind: bool
+    search: Search | None
 
     @property
     def falls(self) -> bool:
@@ -95,8 +97,10 @@ def _question(part: Part, sort: Sort, selection: Selection, after: Position | No
         sees=(True, False) if is_open else (place.scope.is_whole, place.scope.is_validator),
         spans=tuple((each.since is not None, each.until is not None) for each in selection.spans),
         is_behind=after is not None,
+        search=selection.search,
     )
     values: dict[str, object] = {f"unit_{number}": each.unit_id for number, each in enumerate(ranges)}
+    values |= selection.sought
     if not is_open:
         values |= {"place_ids": list(place.unit_ids), "scope_ids": list(place.scope.unit_ids or ())}
     for number, span in enumerate(selection.spans):
@@ -109,10 +113,13 @@ def _question(part: Part, sort: Sort, selection: Selection, after: Position | No
 @lru_cache(_KEPT)
 def _kept(shape: _Shape) -> Select[Any]:
     kept = _built(shape, (), [()] * len(shape.ranges))
-    return kept.prefix_with(PREPARED) if shape.part is Part.OPEN else kept
+    # How to find words is to be planned for each of them: most rows have some, hardly any have others.
+    return kept.prefix_with(PREPARED) if shape.part is Part.OPEN and shape.search is None else kept
 
 
 def _built(shape: _Shape, conditions: Conditions, ranges: Sequence[Conditions]) -> Select[Any]:
+    if shape.search is not None:
+        conditions = (*conditions, matching(shape.search))
     keys = _open_keys(shape, conditions, ranges) if shape.part is Part.OPEN else _other_keys(shape, conditions)
     order = (keys.c.at.desc(), keys.c.id.desc()) if shape.falls else (keys.c.at, keys.c.id)
     return HEADERS.add_columns(keys.c.at).join(keys, keys.c.id == Complaint.id).order_by(*order)

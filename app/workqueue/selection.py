@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,8 +15,9 @@ from app.complaint.clocks import Rulebook
 from app.complaint.cycles import CITIZEN_CLOCKS
 from app.complaint.errors import InvalidInput
 from app.complaint.lifecycle import OPEN, Status
+from app.db.changes import is_postgresql
 from app.db.judging import speaks
-from app.db.scope import Scope, visible
+from app.db.scope import WHOLE, Scope, visible
 from app.db.tables.complaints import Complaint, SlaClock, Stint
 from app.db.tables.people import Officer
 from app.db.tables.sources import Source, SourceRecord
@@ -24,7 +25,7 @@ from app.db.tables.units import UnitAncestor
 from app.sla.clock import State
 from app.workqueue.asker import Asker
 from app.workqueue.filters import ME, NOBODY, Due, Filters, Span, Verdict
-from app.workqueue.search import matching
+from app.workqueue.search import Search, search
 
 Instant = ColumnElement[datetime] | InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
 
@@ -55,7 +56,8 @@ class Selection:
     """What filters come to for one asker.
 
     The complaints are those of `ranges` (each may hold some of another's) that are open, and the others in
-    `place`; all of them meet `conditions`. `spans` bound the headline due time of the open ones.
+    `place`; all of them meet `conditions` and are found by `search`, whose values are in `sought`. `spans` bound the
+    headline due time of the open ones.
     """
 
     ranges: tuple[Range, ...]
@@ -64,6 +66,8 @@ class Selection:
     spans: tuple[Span, ...]
     has_open: bool
     has_closed: bool
+    search: Search | None = None
+    sought: Mapping[str, object] = field(default_factory=dict)
 
 
 async def select_for(
@@ -76,13 +80,17 @@ async def select_for(
     unit_ids = _unit_ids("unit", filters.units, rules)
     windows = [_window(each, now, zone) for each in filters.due]
     statuses = frozenset(filters.statuses) or frozenset(Status)
+    words = filters.words
+    asked, sought = search(words, asker, is_postgresql=is_postgresql(connection)) if words else (None, {})
     return Selection(
         ranges=_ranges(unit_ids, filters, asker, rules),
-        place=Place(asker.scope, unit_ids, filters.is_exact),
+        place=Place(_needed(asker.scope, unit_ids, rules), unit_ids, filters.is_exact),
         conditions=tuple(await _conditions(connection, filters, asker, rules, windows)),
         spans=tuple(Span(until=each.until) for each in windows) if filters.clocks else tuple(windows),
         has_open=bool(statuses & OPEN),
         has_closed=bool(statuses - OPEN) and not filters.due,
+        search=asked,
+        sought=sought,
     )
 
 
@@ -101,10 +109,17 @@ def _ranges(unit_ids: Sequence[int], filters: Filters, asker: Asker, rules: Rule
 
 def _limits(unit_id: int, asker: Asker, rules: Rulebook) -> tuple[ColumnElement[bool], ...]:
     """What keeps a unit's range within the asker's scope; nothing where the scope covers the unit."""
-    covered = asker.scope.unit_ids
-    if covered is None or not set(covered).isdisjoint(rules.ancestors.get(unit_id, (unit_id,))):
-        return ()
-    return (visible(asker.scope),)
+    return () if _covers(asker.scope, unit_id, rules) else (visible(asker.scope),)
+
+
+def _needed(scope: Scope, unit_ids: Sequence[int], rules: Rulebook) -> Scope:
+    """The scope that the complaints of these units are to be kept in: the whole tree where it covers all of them."""
+    return WHOLE if unit_ids and all(_covers(scope, each, rules) for each in unit_ids) else scope
+
+
+def _covers(scope: Scope, unit_id: int, rules: Rulebook) -> bool:
+    covered = scope.unit_ids
+    return covered is None or not set(covered).isdisjoint(rules.ancestors.get(unit_id, (unit_id,)))
 
 
 def _tops(unit_ids: Collection[int], rules: Rulebook) -> tuple[int, ...]:
@@ -145,8 +160,6 @@ async def _conditions(
         found.append(_handled_by(handlers, is_exact=filters.is_exact))
     if filters.clocks or filters.verdicts or filters.started_in or filters.due_in or filters.stopped_in:
         found.append(_has_cycle(filters, handlers, windows))
-    if filters.words:
-        found.append(matching(connection, filters.words, asker))
     if filters.box:
         found.append(Complaint.lat.between(filters.box.south, filters.box.north))
         found.append(Complaint.lng.between(filters.box.west, filters.box.east))

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
 from app.complaint.lifecycle import Move, Status
+from app.db.changes import is_postgresql
 from app.db.session import reading, writing
 from app.db.tables.complaints import Complaint
-from app.db.words import Sought, fold_words, holds
+from app.db.words import Sought, fold_words, holds, question
 from app.workqueue.cards import header, is_hidden_from
 from app.workqueue.filters import Filters
-from app.workqueue.search import matching, may_read
+from app.workqueue.search import Reader, matching, may_read, reader_values, search
 from tests.workqueue.desk import NOON, OFFICERS, Desk, table
 
 _TYPED = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=60)
@@ -100,8 +101,8 @@ async def test_whatever_is_typed_is_a_question_and_no_error(desk: Desk) -> None:
             "a & | b",
         ]:
             for username in ("gita", "fajar"):
-                condition = matching(connection, typed, desk.asker(username))
-                await connection.execute(_select().where(condition))
+                asked, values = search(typed, desk.asker(username), is_postgresql=is_postgresql(connection))
+                await connection.execute(_select().where(matching(asked)), values)
 
 
 async def test_each_word_of_a_text_finds_it_however_it_is_written(desk: Desk) -> None:
@@ -134,7 +135,7 @@ async def test_what_may_be_found_is_what_may_be_read(desk: Desk, username: str) 
     await _report_every_kind(desk)
     asker = desk.asker(username)
     async with reading(desk.engine) as connection:
-        readable = set(await connection.scalars(_select().where(may_read(asker))))
+        readable = set(await connection.scalars(_select().where(may_read(Reader.of(asker))), reader_values(asker)))
         for id_ in await connection.scalars(_select()):
             assert (id_ in readable) is not is_hidden_from(await header(connection, id_), asker)
 
@@ -154,7 +155,9 @@ def _select() -> Any:
 
 
 def _ids(connection: Any, word: str) -> Any:
-    return _select().where(holds(connection, Sought(words=(word,))))
+    on_postgresql = is_postgresql(connection)
+    asked = question(Sought(words=(word,)), is_postgresql=on_postgresql)
+    return _select().where(holds("word", is_postgresql=on_postgresql)).params(word=asked)
 
 
 def _samples(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
