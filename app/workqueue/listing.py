@@ -60,10 +60,9 @@ async def read_page(
 
 def parts(sort: Sort, selection: Selection | None = None) -> tuple[Part, ...]:
     """What a page in this order is read from, of that which can hold anything."""
-    if sort is not Sort.DUE:
-        return (Part.ALL,)
-    wanted = {
-        Part.OPEN: selection is None or selection.has_open,
-        Part.CLOSED: selection is None or selection.has_closed,
-    }
+    has_open, has_closed = selection is None or selection.has_open, selection is None or selection.has_closed
+    if sort is Sort.DUE:
+        wanted = {Part.OPEN: has_open, Part.CLOSED: has_closed}
+    else:
+        wanted = {Part.ALL: has_open or has_closed}
     return tuple(part for part, is_wanted in wanted.items() if is_wanted)

@@ -57,7 +57,8 @@ class _Shape:
     """All that a statement depends on, but for conditions and values; of a span whether it has a beginning, an end.
 
     `ranges` say whether they are of a unit and whether of that alone; `place` whether it has units and whether those
-    alone, `sees` whether the caller sees all, and whether they validate; `search` what is looked for in which way.
+    alone, `sees` whether the caller sees all, and whether they validate; `search` what is looked for in which way;
+    `holds` whether open ones are wanted, and whether closed ones.
     """
 
     part: Part
@@ -68,6 +69,7 @@ class _Shape:
     spans: tuple[tuple[bool, bool], ...]
     is_behind: bool
     search: Search | None
+    holds: tuple[bool, bool]
 
     @property
     def falls(self) -> bool:
@@ -98,6 +100,7 @@ def _question(part: Part, sort: Sort, selection: Selection, after: Position | No
         spans=tuple((each.since is not None, each.until is not None) for each in selection.spans),
         is_behind=after is not None,
         search=selection.search,
+        holds=(part is not Part.CLOSED and selection.has_open, part is not Part.OPEN and selection.has_closed),
     )
     values: dict[str, object] = {f"unit_{number}": each.unit_id for number, each in enumerate(ranges)}
     values |= selection.sought
@@ -157,10 +160,12 @@ def _other_keys(shape: _Shape, conditions: Conditions) -> Subquery:
     """The sort key and id of closed complaints, or of all of them in an order that mixes them."""
     column = _COLUMNS.get(shape.sort, Complaint.reported_at)
     keys = select(column.label("at"), Complaint.id.label("id")).where(*_in_place(shape), *conditions)
-    if shape.part is Part.CLOSED:
+    if shape.holds == (False, True):
         keys = keys.where(_CLOSED)
-    elif shape.spans:
-        keys = keys.where(_OPEN, _in_any(Complaint.queue_at, shape))
+    elif shape.holds == (True, False):
+        keys = keys.where(_OPEN)
+    if shape.part is Part.ALL and shape.spans:
+        keys = keys.where(_in_any(Complaint.queue_at, shape))
     return _cut(keys, column, Complaint.id, shape).subquery()
 
 

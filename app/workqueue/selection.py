@@ -80,6 +80,8 @@ async def select_for(
     unit_ids = _unit_ids("unit", filters.units, rules)
     windows = [_window(each, now, zone) for each in filters.due]
     statuses = frozenset(filters.statuses) or frozenset(Status)
+    # A complaint closes with all of its clocks.
+    is_of_open = bool(filters.due) or filters.verdicts == (Verdict.RUNNING,)
     words = filters.words
     asked, sought = search(words, asker, is_postgresql=is_postgresql(connection)) if words else (None, {})
     return Selection(
@@ -88,7 +90,7 @@ async def select_for(
         conditions=tuple(await _conditions(connection, filters, asker, rules, windows)),
         spans=tuple(Span(until=each.until) for each in windows) if filters.clocks else tuple(windows),
         has_open=bool(statuses & OPEN),
-        has_closed=bool(statuses - OPEN) and not filters.due,
+        has_closed=bool(statuses - OPEN) and not is_of_open,
         search=asked,
         sought=sought,
     )

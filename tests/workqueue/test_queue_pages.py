@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from app.complaint.lifecycle import Move, Status
 from app.db.session import reading
-from app.workqueue.filters import Filters, Sort
+from app.workqueue.filters import Due, Filters, Sort, Verdict
 from tests.workqueue.desk import DAY, NOON, Desk
 
 
@@ -74,6 +74,17 @@ async def test_a_unit_that_lies_below_two_of_the_askers_units_is_listed_once(des
         assert await desk.walk(Filters(units=("kota", "dinas")), limit=limit) == ["TWICE", "ONCE"]
 
 
+@pytest.mark.parametrize("sort", list(Sort))
+async def test_what_is_open_and_what_is_closed_stay_apart_in_every_order(desk: Desk, sort: Sort) -> None:
+    await desk.report("OPEN", NOON - DAY * 30, unit="sudin")
+    done = await desk.report("DONE", NOON - DAY * 30, unit="sudin")
+    await desk.hear(done, Status.RESOLVED, NOON - DAY)
+    assert await desk.walk(Filters(verdicts=(Verdict.RUNNING,)), sort=sort) == ["OPEN"]
+    assert await desk.walk(Filters(statuses=(Status.RESOLVED,)), sort=sort) == ["DONE"]
+    assert await desk.walk(Filters(due=(Due.OVERDUE,)), sort=sort) == ["OPEN"]
+    assert await desk.walk(Filters(statuses=(Status.RESOLVED,), due=(Due.OVERDUE,)), sort=sort) == []
+
+
 async def test_the_last_page_says_that_no_more_follow(desk: Desk) -> None:
     assert (await desk.page()).last is None
     await _fill(desk, 4)
@@ -89,14 +100,27 @@ async def test_a_page_costs_as_many_statements_for_many_complaints_as_for_one(de
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
-async def test_the_open_part_is_read_along_its_index(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("filters", "indexes"),
+    [
+        (Filters(), ["ix_complaint_queue"]),
+        (Filters(units=("kota",)), ["queue_slot"]),
+        (Filters(assignees=("citra",)), ["ix_complaint_assignee_queue"]),
+        (Filters(statuses=(Status.WITHDRAWN,)), ["ix_complaint_closed_status"]),
+        (Filters(categories=("jalan",)), ["ix_complaint_category_code", "ix_complaint_category"]),
+    ],
+    ids=["all", "unit", "assignee", "status", "category"],
+)
+async def test_few_are_found_along_an_index(desk: Desk, filters: Filters, indexes: list[str]) -> None:
     await _fill(desk, 8)
-    for filters, index in ((Filters(), "ix_complaint_queue"), (Filters(units=("kota",)), "queue_slot")):
-        statement, parameters = (await _statements(desk, filters))[0]
-        async with reading(desk.engine) as connection:
-            rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            plan = [row[3] for row in rows]
-        assert any(index in step for step in plan), plan
+    plans = [await _plan(desk, *each) for each in await _statements(desk, filters) if "complaint.subject" in each[0]]
+    assert any(all(any(index in step for step in plan) for index in indexes) for plan in plans), plans
+
+
+async def _plan(desk: Desk, statement: str, parameters: tuple[object, ...]) -> list[str]:
+    async with reading(desk.engine) as connection:
+        rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return [row[3] for row in rows]
 
 
 async def _statements(desk: Desk, filters: Filters | None = None) -> list[tuple[str, tuple[object, ...]]]:

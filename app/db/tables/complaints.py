@@ -110,6 +110,32 @@ class Complaint(Schema):
             postgresql_where=condition("lat IS NOT NULL"),
             sqlite_where=condition("lat IS NOT NULL"),
         ),
+        Index(
+            "ix_complaint_assignee_queue",
+            "assignee_id",
+            "queue_at",
+            "id",
+            postgresql_where=condition("is_open"),
+            sqlite_where=condition("is_open"),
+        ),
+        Index(
+            "ix_complaint_assignee",
+            "assignee_id",
+            "reported_at",
+            "id",
+            postgresql_where=condition("assignee_id IS NOT NULL"),
+            sqlite_where=condition("assignee_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_complaint_closed_status",
+            "status",
+            "reported_at",
+            "id",
+            postgresql_where=condition("NOT is_open"),
+            sqlite_where=condition("NOT is_open"),
+        ),
+        Index("ix_complaint_category_code", "category_code"),
+        Index("ix_complaint_category", "category"),
     )
 
 
