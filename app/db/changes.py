@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.tables.complaints import Complaint
 from app.db.tables.machine import Counter
 
 CHANGE = "change"
@@ -85,6 +86,16 @@ async def next_change(connection: AsyncConnection) -> int:
     if is_postgresql(connection):
         return int(await connection.scalar(_next_change) or 0)
     return await count_up(connection, CHANGE)
+
+
+async def tell_again(connection: AsyncConnection, complaint_ids: Sequence[int]) -> None:
+    """Let whoever follows the changes see the complaints again, whose locks the caller holds.
+
+    It is for what an answer shows beside the complaint itself: neither its history nor its version changes.
+    """
+    if complaint_ids:
+        told = update(Complaint).where(Complaint.id.in_(complaint_ids))
+        await connection.execute(told.values(change_no=await next_change(connection)))
 
 
 async def change_horizon(connection: AsyncConnection) -> int:

@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.complaint.lifecycle import TERMINAL
 from app.complaint.words import fold_word
-from app.db.changes import change_horizon, is_postgresql
+from app.db.changes import change_horizon, is_postgresql, tell_again
+from app.db.complaints import lock_all
 from app.db.scope import Scope, visible
 from app.db.session import reading, writing
 from app.db.states import Relation, SuggestionState
@@ -174,15 +175,29 @@ async def _keep_suggestions(connection: AsyncConnection, pairs: Sequence[Pair], 
 
 
 async def _keep_repeats(connection: AsyncConnection, pairs: Sequence[Pair], now: datetime) -> None:
-    """Each repeat once, with the count of how many times the trouble has come back by now."""
-    repeats = sorted((each for each in pairs if each.relation is Relation.REPEAT), key=_by_earlier)
-    for pair in repeats:
+    """Each repeat once, with the count of how many times the trouble has come back by now.
+
+    Both complaints show it, so whoever follows the changes is told of both; their versions stay as they are.
+    """
+    repeats = await _not_kept(connection, [each for each in pairs if each.relation is Relation.REPEAT])
+    both = [each.id for pair in repeats for each in (pair.later, pair.earlier)]
+    await lock_all(connection, both)
+    for pair in sorted(repeats, key=_by_earlier):
         known = select(func.max(RelatedComplaint.count)).where(RelatedComplaint.relation == Relation.REPEAT)
-        mine = await connection.scalar(known.where(RelatedComplaint.complaint_id == pair.later.id))
-        if mine is None:
-            before = await connection.scalar(known.where(RelatedComplaint.complaint_id == pair.earlier.id))
-            ids = {"complaint_id": pair.later.id, "earlier_id": pair.earlier.id, "relation": Relation.REPEAT}
-            await connection.execute(insert(_related).values(**ids, count=int(before or 0) + 1, created_at=now))
+        before = await connection.scalar(known.where(RelatedComplaint.complaint_id == pair.earlier.id))
+        ids = {"complaint_id": pair.later.id, "earlier_id": pair.earlier.id, "relation": Relation.REPEAT}
+        await connection.execute(insert(_related).values(**ids, count=int(before or 0) + 1, created_at=now))
+    await tell_again(connection, both)
+
+
+async def _not_kept(connection: AsyncConnection, repeats: Sequence[Pair]) -> list[Pair]:
+    """The repeats whose later complaint is not known for one yet."""
+    kept = select(RelatedComplaint.complaint_id).where(
+        RelatedComplaint.relation == Relation.REPEAT,
+        RelatedComplaint.complaint_id.in_([each.later.id for each in repeats]),
+    )
+    known = set(await connection.scalars(kept)) if repeats else set()
+    return [each for each in repeats if each.later.id not in known]
 
 
 def _suggestion(pair: Pair, now: datetime) -> dict[str, object]:

@@ -199,6 +199,21 @@ async def test_a_trouble_that_comes_back_is_counted_and_never_merged(station, fe
     assert len(await station.rows("complaint")) == 3
 
 
+async def test_who_follows_the_changes_learns_of_a_trouble_that_comes_back(station, feeds):
+    resolved = (("Selesai", "10 17:00", "Kelurahan Petamburan"),)
+    feeds.jaki = [jaki(CODE, "10 08:00", "Selesai", resolved), jaki(OTHER, "11 08:00")]
+    feeds.jaki.append(jaki(THIRD, "11 08:30", location={"lat": -6.25, "lng": 106.9}))
+    await station.pull("jaki", "11 09:00")
+    before = {code: await station.complaint(code) for code in (CODE, OTHER, THIRD)}
+    assert await pair(station) > 0
+    assert await related(station, CODE) == [(OTHER, "repeated_by", 1)]
+    after = {code: await station.complaint(code) for code in (CODE, OTHER, THIRD)}
+    assert [code for code in after if after[code].change_no > before[code].change_no] == [CODE, OTHER]
+    assert [row.version for row in after.values()] == [row.version for row in before.values()]
+    assert await pair(station) == 0, "it is told once"
+    assert await station.differences() == []
+
+
 async def test_a_quoted_ticket_links_both_ways_whichever_comes_first(station, feeds):
     feeds.jaki = [jaki(OTHER, "12 09:00", description=f"Melanjutkan laporan sebelumnya No. {CODE}, lampu tetap mati")]
     await station.pull("jaki")
