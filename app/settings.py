@@ -219,6 +219,7 @@ class Settings(BaseSettings):
     evidence_far_m: Annotated[int, Field(ge=10, le=100_000)] = 500
     webhook_off_days: Annotated[int, Field(ge=0, le=365)] = 7
     delivery_days: Annotated[int, Field(ge=30, le=3650)] = 400
+    disk_left_percent: Annotated[int, Field(ge=0, le=100)] = 10
     streams_per_caller: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     claim_hours: Annotated[int, Field(ge=1, le=8760)] = 24
     reject_days: Annotated[int, Field(ge=1, le=3650)] = 180

@@ -91,6 +91,7 @@ class Incident:
     what: str
     is_over: bool
     since: datetime
+    is_reminder: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
 
     kind: ClassVar = DeliveryKind.NOTICE
@@ -137,6 +138,7 @@ def incident_payload(incident: Incident) -> dict[str, Any]:
         "key": incident.key,
         "what": incident.what,
         "is_over": incident.is_over,
+        "is_reminder": incident.is_reminder,
         "since": incident.since.isoformat(),
         "about": dict(incident.about),
     }
@@ -148,6 +150,7 @@ def read_incident(payload: Mapping[str, Any]) -> Incident:
         key=payload["key"],
         what=payload["what"],
         is_over=payload["is_over"],
+        is_reminder=payload.get("is_reminder", False),
         since=datetime.fromisoformat(payload["since"]),
         about=payload["about"],
     )

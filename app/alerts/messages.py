@@ -128,13 +128,11 @@ class Wording:
         return _filled(LETTERS[language]["digest_late" if late else "digest_due"], named)
 
     def _incident(self, incident: Incident, language: str) -> tuple[str, list[Line]]:
-        words, known = LETTERS[language], INCIDENTS[language]
-        what = _filled(known.get(incident.what, known["other"]), {"key": incident.key, **incident.about})
-        since = self._instant(incident.since, language)
-        kind = "incident_over" if incident.is_over else "incident"
-        line = Line(_filled(words[kind], {"what": what, "since": since}))
-        advice = None if incident.is_over else known.get(f"{incident.what}_advice")
-        return _filled(words[f"{kind}_subject"], {"what": what}), [line, *([Line(advice)] if advice else [])]
+        words, (what, advice) = LETTERS[language], say_matter(incident.key, incident.what, incident.about, language)
+        kind = "incident_over" if incident.is_over else "incident_again" if incident.is_reminder else "incident"
+        line = Line(_filled(words[kind], {"what": what, "since": self._instant(incident.since, language)}))
+        lines = [line] if incident.is_over or advice is None else [line, Line(advice)]
+        return _filled(words[f"{kind}_subject"], {"what": what}), lines
 
     def _sentence(self, pattern: str, facts: AlertFacts, language: str) -> str:
         named = _named(facts, language) | {
@@ -152,6 +150,12 @@ class Wording:
         # Only the Indonesian locale knows WIB, WITA and WIT by name; English would say +0700.
         zone = format_datetime(at, "z", tzinfo=self.zone, locale="id")
         return f"{format_datetime(at, TEXTS[language]['date'], tzinfo=self.zone, locale=language)} {zone}"
+
+
+def say_matter(key: str, what: str, about: Mapping[str, str], language: str) -> tuple[str, str | None]:
+    """What is wrong with this installation as part of a sentence, and what to do about it."""
+    known = INCIDENTS[language]
+    return _filled(known.get(what, known["other"]), {"key": key, **about}), known.get(f"{what}_advice")
 
 
 def _named(about: AlertFacts | DigestItem, language: str) -> dict[str, str]:

@@ -208,6 +208,7 @@ def _incident(incident: Incident, wording: Wording) -> dict[str, object]:
         "key": incident.key,
         "what": incident.what,
         "is_over": incident.is_over,
+        "is_reminder": incident.is_reminder,
         "at": rfc3339(incident.since),
         "about": dict(incident.about),
         **{f"text_{each}": wording.letter(incident, each).lines[0].text for each in LANGUAGES},

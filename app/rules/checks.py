@@ -77,7 +77,7 @@ def _doubts(rules: CalendarRules, today: date) -> Iterator[Finding]:
     estimated += [row.name or str(row.from_on) for row in rules.periods if row.is_estimated]
     for name in estimated:
         yield Finding("estimated", "rules.days", f"{name} is estimated, not decreed")
-    if not rules.days and rules.decreed_through is None:
+    if not _knows_holidays(rules):
         return
     last = max(chain([today.year], (special.on.year for special in rules.days)))
     for year in range(today.year, last + 1):
@@ -86,6 +86,17 @@ def _doubts(rules: CalendarRules, today: date) -> Iterator[Finding]:
     if today.month == _DECREE_MONTH and last == today.year and not _is_decreed(rules, today.year + 1):
         message = f"the decree on the holidays of {today.year + 1} is missing, and it is December"
         yield Finding("no_decree", "rules.decreed_through", message)
+
+
+def missing_decree(rules: CalendarRules, today: date) -> int | None:
+    """The year whose holidays should be decreed by now and are not: from December on it may be the next one."""
+    last = today.year + (today.month == _DECREE_MONTH)
+    years = range(today.year, last + 1) if _knows_holidays(rules) else ()
+    return next((year for year in years if not _is_decreed(rules, year)), None)
+
+
+def _knows_holidays(rules: CalendarRules) -> bool:
+    return bool(rules.days) or rules.decreed_through is not None
 
 
 def _is_decreed(rules: CalendarRules, year: int) -> bool:

@@ -262,6 +262,15 @@ DOWN = Incident(
             ],
         ),
         (
+            replace(DOWN, is_reminder=True),
+            "id",
+            "[Tanggap] Masih perlu perhatian: sumber crm tidak dapat dibaca",
+            [
+                "sumber crm tidak dapat dibaca, masih berlangsung sejak 15 Jan 2026 03.00 WIB.",
+                "Periksa dengan: tanggap doctor, dan tanggap source check NAMA.",
+            ],
+        ),
+        (
             replace(DOWN, is_over=True),
             "id",
             "[Tanggap] Pulih: sumber crm tidak dapat dibaca",
