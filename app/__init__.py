@@ -12,6 +12,7 @@ The map of the house: workrooms side by side on a pure floor, three doors on top
     outbound.py         the one guarded HTTP client
     posting.py          the settings made into a deliverer over every channel
     watching.py         what may be wrong with this installation, for those who run it
+    lookout.py          what a web process sees that no worker can: that none is left
     pulling.py          a source row made into a running pull: connector, client, intake
     backfilling.py      the past of a source: backfills in slices, the daily reconciliation
     importing.py        files into the database: at once, or as uploads that wait for a worker

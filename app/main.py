@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
@@ -62,10 +63,12 @@ from app.db.recent import Freshnesses
 from app.db.rulebook import Rulebooks
 from app.db.session import make_engine
 from app.dependencies import House, signed_in
+from app.lookout import keep_lookout
 from app.people.issuer import Issuer
 from app.people.oidc import Oidc
 from app.people.rates import Rates
 from app.people.tokens import Tokens
+from app.pulling import Plant
 from app.settings import Settings
 from app.vault import Vault
 from app.workqueue.evidence_pictures import Darkroom
@@ -166,10 +169,15 @@ def _lifespan(
         app.state.darkroom = Darkroom(house.vault, settings.zone)
         app.state.reads = Reads(house.engine, house.replica, clock)
         app.state.streams = Streams(settings.streams_per_caller)
+        stop = asyncio.Event()
+        plant = Plant(settings, house.engine, house.rulebooks, house.vault)
+        lookout = asyncio.create_task(keep_lookout(plant, clock, stop), name="lookout")
         try:
             yield
         finally:
             app.state.streams.close()
+            stop.set()
+            await lookout
             await house.errands.finish()
             await app.state.reads.close()
             await house.engine.dispose()

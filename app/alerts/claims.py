@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.gathering import Batch, read_batch
@@ -15,7 +15,7 @@ from app.alerts.notifiers import Notice
 from app.alerts.outbox import refresh, withdraw
 from app.alerts.webhooks import note_results
 from app.db.changes import database_now
-from app.db.states import DeliveryState
+from app.db.states import DeliveryKind, DeliveryState
 from app.db.tables.alerts import Delivery, DeliveryAttempt
 
 
@@ -32,6 +32,20 @@ class Claim:
     attempts: int
     alert_ids: Sequence[int] = ()
     webhook_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sends:
+    """What a deliverer sends: by which channels and, unless it sends every kind, of which kinds."""
+
+    channels: Collection[str]
+    kinds: Collection[DeliveryKind] | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """What a delivery must be like."""
+        yield Delivery.channel.in_(self.channels)
+        if self.kinds is not None:
+            yield Delivery.kind.in_(self.kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +69,20 @@ class Result:
     now: datetime
 
 
-async def is_due(connection: AsyncConnection, *, channels: Sequence[str], now: datetime) -> bool:
+async def is_due(connection: AsyncConnection, *, sends: Sends, now: datetime) -> bool:
     """Whether a claim may find something; it costs one index look-up and no lock."""
-    due = select(Delivery.id).where(Delivery.next_attempt_at <= now, Delivery.channel.in_(channels)).limit(1)
+    due = select(Delivery.id).where(Delivery.next_attempt_at <= now, *sends.conditions()).limit(1)
     return await connection.scalar(due) is not None
 
 
 async def claim(
-    connection: AsyncConnection, *, channels: Sequence[str], owner: str, lease: timedelta, now: datetime, limit: int
+    connection: AsyncConnection, *, sends: Sends, owner: str, lease: timedelta, now: datetime, limit: int
 ) -> Claimed:
     """Up to `limit` due deliveries, leased to `owner`; one whose reason is gone is withdrawn instead.
 
     The lease runs by the database's clock. The caller commits before it sends.
     """
-    ids = await _lease_due(connection, channels, owner, lease, now, limit)
+    ids = await _lease_due(connection, sends, owner, lease, now, limit)
     if not ids:
         return Claimed((), 0)
     batch = await read_batch(connection, ids)
@@ -102,7 +116,7 @@ async def mark(connection: AsyncConnection, results: Sequence[Result]) -> None:
 
 
 async def _lease_due(
-    connection: AsyncConnection, channels: Sequence[str], owner: str, lease: timedelta, now: datetime, limit: int
+    connection: AsyncConnection, sends: Sends, owner: str, lease: timedelta, now: datetime, limit: int
 ) -> list[str]:
     lease_now = await database_now(connection)
     due = (
@@ -110,7 +124,7 @@ async def _lease_due(
         .where(
             Delivery.next_attempt_at <= now,
             or_(Delivery.lease_until.is_(None), Delivery.lease_until < lease_now),
-            Delivery.channel.in_(channels),
+            *sends.conditions(),
         )
         .order_by(Delivery.next_attempt_at)
         .limit(limit)

@@ -13,10 +13,10 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.alerts.claims import Claim, Claimed, Result, claim, is_due, mark
+from app.alerts.claims import Claim, Claimed, Result, Sends, claim, is_due, mark
 from app.alerts.notifiers import Answer, Notifier
 from app.db.session import reading, writing
-from app.db.states import DeliveryState
+from app.db.states import DeliveryKind, DeliveryState
 
 BATCH = 50
 RETRY_SECONDS: tuple[float, ...] = (5, 30, 120, 600, 3_600, 21_600, 86_400)
@@ -43,6 +43,8 @@ class Post:
     lease: timedelta = timedelta(seconds=60)
     retries: Sequence[float] = RETRY_SECONDS
     batch: int = BATCH
+    kinds: frozenset[DeliveryKind] | None = None
+    """What it sends; None is everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +100,12 @@ def pause_after(attempts: int, retries: Sequence[float], delivery_id: str) -> ti
 
 
 async def _claim(post: Post, limit: int) -> Claimed:
-    now, channels = post.clock(), tuple(post.notifiers)
+    now, sends = post.clock(), Sends(tuple(post.notifiers), post.kinds)
     async with reading(post.engine) as connection:
-        if not await is_due(connection, channels=channels, now=now):
+        if not await is_due(connection, sends=sends, now=now):
             return Claimed((), 0)
     async with writing(post.engine) as connection:
-        return await claim(connection, channels=channels, owner=uuid4().hex, lease=post.lease, now=now, limit=limit)
+        return await claim(connection, sends=sends, owner=uuid4().hex, lease=post.lease, now=now, limit=limit)
 
 
 async def _attempt(post: Post, claimed: Claim) -> tuple[Answer, datetime, int]:

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from app.alerts.acknowledging import acknowledge
-from app.alerts.claims import claim
+from app.alerts.claims import Sends, claim
 from app.alerts.delivery import RETRY_SECONDS, Sent, pause_after
 from app.alerts.notifiers import Answer
 from app.complaint.lifecycle import Move, Status
@@ -107,7 +107,7 @@ async def test_a_deliverer_that_dies_between_claim_and_mark_loses_nothing(town: 
     await _breach(town)
     async with writing(town.engine) as connection:
         dead = await claim(
-            connection, channels=("console",), owner="dead", lease=timedelta(seconds=60), now=NOW, limit=9
+            connection, sends=Sends(["console"]), owner="dead", lease=timedelta(seconds=60), now=NOW, limit=9
         )
     console = Recorder()
     assert await town.deliver(NOW, console) == Sent(), "the claim holds while its lease runs"
@@ -240,7 +240,7 @@ async def test_another_rule_on_the_same_clock_goes_on_after_an_acknowledgement(t
 async def test_a_reading_connection_cannot_claim(town: Town) -> None:
     await _breach(town)
     async with reading(town.engine) as connection:
-        await claim(connection, channels=("console",), owner="x", lease=timedelta(seconds=60), now=NOW, limit=9)
+        await claim(connection, sends=Sends(["console"]), owner="x", lease=timedelta(seconds=60), now=NOW, limit=9)
     assert await town.deliver(NOW, Recorder()) == Sent(delivered=1), "what is not committed was never claimed"
 
 
