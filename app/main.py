@@ -56,7 +56,7 @@ from app.api.metrics import RequestMetrics
 from app.api.strictness import refuse_the_unknown
 from app.clock import utc_now
 from app.complaint.roles import Role
-from app.dashboard import pages, signing_in, signing_in_elsewhere
+from app.dashboard import cases, pages, queue, signing_in, signing_in_elsewhere
 from app.db.migrate import head
 from app.db.reads import Reads
 from app.db.recent import Freshnesses
@@ -117,6 +117,8 @@ OPEN_ROUTERS: tuple[APIRouter, ...] = (
     metrics.router,
     intake.router,
     pages.router,
+    queue.router,
+    cases.router,
     signing_in.router,
     signing_in_elsewhere.router,
 )

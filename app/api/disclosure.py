@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.session import is_writing, writing
 from app.dependencies import House
-from app.people.audit import Details, record
+from app.people import disclosure
+from app.people.audit import Details
 from app.people.callers import Caller
 from app.workqueue.shapes import Words
 
@@ -31,14 +31,5 @@ async def note_reading(
     details: Details | None = None,
     now: datetime,
 ) -> None:
-    """Puts a reading on record, committed before the answer leaves.
-
-    A connection that only reads is given back first, and serves nothing afterwards: a request that held one while it
-    waits for a second would, with enough of its kind, wait for ever.
-    """
-    if is_writing(connection):
-        await record(connection, actor=caller.name, action=action, subject=subject, details=details, now=now)
-        return
-    await connection.close()
-    async with writing(house.engine) as own:
-        await record(own, actor=caller.name, action=action, subject=subject, details=details, now=now)
+    """Puts a reading on record; see `app.people.disclosure.note_reading`."""
+    await disclosure.note_reading(house.engine, connection, caller, action, subject, details=details, now=now)

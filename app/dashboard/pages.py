@@ -6,11 +6,10 @@ import hashlib
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as PathValue
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from app.complaint.errors import NotFound
@@ -18,7 +17,6 @@ from app.dashboard.board import Board
 from app.dashboard.insight import Insight
 from app.dashboard.reader import Reader, ReaderDep
 from app.dashboard.rendering import render
-from app.dependencies import CallerDep
 
 router = APIRouter(include_in_schema=False)
 
@@ -48,12 +46,6 @@ async def unit(
     except NotFound:
         return reader.tongue.page("not_found.html", 404)
     return _page(reader, board, code, await reader.insight(code) if is_whole else None)
-
-
-@router.get("/complaints/{ref}")
-async def complaint(_caller: CallerDep, ref: Annotated[str, PathValue(max_length=40)]) -> Response:
-    """Where the links in alerts lead: the complaint itself, which the API shows to a signed-in browser too."""
-    return RedirectResponse(f"/api/v1/complaints/{quote(ref, safe='')}", 303)
 
 
 @router.get("/live")

@@ -13,13 +13,17 @@ from babel.numbers import format_decimal
 from babel.units import format_unit
 
 from app.alerts.catalogue import CLOCKS
+from app.dashboard.case_words import CASE_WORDS
 from app.dashboard.catalogue import WORDS
+from app.dashboard.steps import FIELDS, Problem
 from app.sla.scorecard import AGE_LIMITS, Scorecard
 from app.sla.speech import Speech
 from app.units.catalogue import say_pace, say_risks, say_signal
 from app.units.figures import percent
 from app.units.pace import Outlook, Pace, Verdict
 from app.units.signs import Finding
+from app.workqueue.catalogue import MOVES
+from app.workqueue.shapes import HistoryEntry, NextDue
 
 _INSTANT = {"id": "d MMM yyyy HH.mm", "en": "d MMM yyyy HH:mm"}
 _MOMENT = {"id": "d MMM HH.mm", "en": "d MMM HH:mm"}
@@ -37,6 +41,29 @@ class Wording:
     def words(self) -> Mapping[str, str]:
         """Every word of the pages, by name."""
         return WORDS[self.language]
+
+    @property
+    def case(self) -> Mapping[str, str]:
+        """Every word of a complaint's page and of the queue, by name."""
+        return CASE_WORDS[self.language]
+
+    def happened(self, entry: HistoryEntry) -> str:
+        """What an entry of a history says, in a few words."""
+        if entry["move"] is not None:
+            return MOVES[self.language][entry["move"]]
+        return self.case[f"kind_{entry['kind']}"]
+
+    def trouble(self, problem: Problem) -> str:
+        """Why a form came to nothing."""
+        field = problem.gaps.get("field", "")
+        gaps = {**problem.gaps, "field": self.case.get(FIELDS.get(field, field), field)}
+        return self.case[problem.word].format(**gaps)
+
+    def left(self, due: NextDue, late_s: int | None) -> str:
+        """The counted time that is left, or how long it is late."""
+        if late_s is not None:
+            return f"{self.case['is_late']} {self.span(late_s)}"
+        return f"{self.case['time_left']} {self.span(due['remaining_seconds'])}"
 
     def clock(self, name: str) -> str:
         """A clock by its name for people."""

@@ -136,14 +136,16 @@ async def test_the_newest_alerts_are_told(city: City, mayor: Visitor) -> None:
     async with writing(city.engine) as connection:
         await connection.execute(insert(table("alert")).values(row))
     text = " ".join((await mayor.get("/")).text.split())
-    assert '<span class="tag tag-breach">Lewat tenggat</span> <b class="code">JK00000001</b>' in text
+    assert (
+        '<span class="tag tag-breach">Lewat tenggat</span> <b class="code"><a href="/complaints/JK00000001">JK00000001</a></b>'
+        in text
+    )
     assert "Tanggapan pertama · Sudin" in text
 
 
 async def test_the_link_of_an_alert_leads_to_its_complaint(mayor: Visitor) -> None:
     answer = await mayor.get("/complaints/JK00000001")
-    shown = await mayor.get(answer.headers["location"])
-    assert (answer.status_code, shown.json()["ticket_code"]) == (303, "JK00000001")
+    assert answer.status_code == 200 and '<h1 class="code">JK00000001</h1>' in answer.text
     mayor.door.client.cookies.clear()
     stranger = await mayor.get("/complaints/JK00000001")
     assert stranger.headers["location"] == "/sign-in?next=/complaints/JK00000001"

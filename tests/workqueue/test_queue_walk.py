@@ -20,8 +20,10 @@ from app.db.session import writing
 from app.workqueue.filters import Filters, Sort
 from tests.workqueue.desk import _HEADER, DAY, NOON, Desk, entry
 
-_COUNT = 100_000 if os.environ.get("QUEUE") == "full" else 1_200
-_PAGE = 200 if os.environ.get("QUEUE") == "full" else 40
+IS_FULL = os.environ.get("QUEUE") == "full"
+
+_COUNT = 100_000 if IS_FULL else 1_200
+_PAGE = 200 if IS_FULL else 40
 _UNITS = ("kelurahan-a", "kelurahan-b", "sudin", None)
 _AT_ONCE = 500
 
@@ -58,6 +60,7 @@ async def _disturb(desk: Desk, chance: random.Random, done: asyncio.Event) -> No
         await asyncio.sleep(0)
 
 
+@pytest.mark.timeout(1_800 if IS_FULL else 120)
 @pytest.mark.parametrize(
     ("sort", "filters"),
     [
