@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.alerts.digest import make_digests
+from app.alerts.owners import tell_owners
 from app.alerts.replaying import purge_deliveries
 from app.alerts.webhooks import switch_off_failing
 from app.backfilling import reconcile_source, sources_due, work_on_backfill
@@ -131,7 +132,9 @@ class Chores:
         if settings.webhook_off_days:
             async with writing(self.plant.engine) as connection:
                 failing_before = now - timedelta(days=settings.webhook_off_days)
-                for each in await switch_off_failing(connection, failing_before=failing_before, now=now):
+                off = await switch_off_failing(connection, failing_before=failing_before, now=now)
+                await tell_owners(connection, off, zone=settings.zone, now=now)
+                for each in off:
                     subject = f"webhook:{each.id}"
                     await record(connection, actor="worker", action="webhook.off", subject=subject, now=now)
                     _log.warning("webhook switched off, it only failed", webhook=each.id, host=each.host)

@@ -14,12 +14,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.incidents import Fault, judge
+from app.alerts.owners import off_fault
+from app.alerts.webhooks import webhooks_off
 from app.clock import utc_now
 from app.db.changes import is_postgresql
 from app.db.freshness import read_freshness
 from app.db.session import reading, writing
 from app.db.states import DeliveryKind, DeliveryState
-from app.db.tables.alerts import Delivery, Webhook
+from app.db.tables.alerts import Delivery
 from app.db.tables.complaints import SlaClock
 from app.db.tables.machine import Worker
 from app.intake.notices import open_notice_counts
@@ -90,8 +92,8 @@ async def _sources(connection: AsyncConnection, now: datetime) -> AsyncIterator[
 
 
 async def _alerts(connection: AsyncConnection, now: datetime) -> AsyncIterator[Fault]:
-    for id_ in await connection.scalars(select(Webhook.id).where(Webhook.is_active, Webhook.off_at.is_not(None))):
-        yield Fault(f"webhook_off:{id_}", "webhook_off", {"webhook": str(id_)})
+    for each in await webhooks_off(connection):
+        yield off_fault(each.id, each.host)
     # Word of this installation that died is no news: it would be told by the same broken way.
     dead = select(Delivery.id).where(Delivery.state == DeliveryState.DEAD, Delivery.kind != DeliveryKind.NOTICE)
     if await connection.scalar(dead.limit(1)) is not None:

@@ -155,7 +155,15 @@ class Wording:
 def say_matter(key: str, what: str, about: Mapping[str, str], language: str) -> tuple[str, str | None]:
     """What is wrong with this installation as part of a sentence, and what to do about it."""
     known = INCIDENTS[language]
-    return _filled(known.get(what, known["other"]), {"key": key, **about}), known.get(f"{what}_advice")
+    named = _Named({"key": key, **about})
+    return _one_line(known.get(what, known["other"]).format_map(named)), known.get(f"{what}_advice")
+
+
+class _Named(dict[str, str]):
+    """What a sentence names; what was not kept at the time is a question mark."""
+
+    def __missing__(self, name: str) -> str:
+        return "?"
 
 
 def _named(about: AlertFacts | DigestItem, language: str) -> dict[str, str]:

@@ -166,10 +166,14 @@ async def switch_off_failing(connection: AsyncConnection, *, failing_before: dat
     What is in the outbox for them keeps its turns and can be replayed.
     """
     failing = Webhook.is_active, Webhook.off_at.is_(None), Webhook.failing_since < failing_before
-    statement = (
-        update(Webhook).where(*failing).values(off_at=now).returning(Webhook.id, Webhook.url, Webhook.created_by)
-    )
-    return [Failed(row.id, httpx.URL(row.url).host, row.created_by) for row in await connection.execute(statement)]
+    this = update(Webhook).where(*failing).values(off_at=now)
+    return [_failed(row) for row in await connection.execute(this.returning(*_FAILED))]
+
+
+async def webhooks_off(connection: AsyncConnection) -> list[Failed]:
+    """The webhooks that are off."""
+    statement = select(*_FAILED).where(Webhook.is_active, Webhook.off_at.is_not(None)).order_by(Webhook.id)
+    return [_failed(row) for row in await connection.execute(statement)]
 
 
 async def note_results(connection: AsyncConnection, results: Mapping[int, bool], *, now: datetime) -> None:
@@ -267,6 +271,10 @@ def _set(words: Iterable[str] | None) -> frozenset[str] | None:
 
 
 def _view(row: Any) -> WebhookView:
+def _failed(row: Any) -> Failed:
+    return Failed(row.id, httpx.URL(row.url).host, row.created_by)
+
+
     return WebhookView(
         id=row.id,
         url=row.url,
@@ -279,3 +287,6 @@ def _view(row: Any) -> WebhookView:
         failing_since=row.failing_since,
         off_at=row.off_at,
     )
+
+
+_FAILED = (Webhook.id, Webhook.url, Webhook.created_by)

@@ -84,7 +84,8 @@ async def test_dead_messages_and_late_alerts_are_found_and_dead_notices_are_not(
 
 
 async def test_what_lasts_is_told_again_after_a_day_three_days_and_then_every_week(town: Town) -> None:
-    told = [hour for hour in range(24 * 18) if await _judge(town, NOW + HOUR * hour, DOWN)]
+    looks = (0, 1, 2, 23, 24, 25, 71, 72, 73, 239, 240, 241, 407, 408)
+    told = [hour for hour in looks if await _judge(town, NOW + HOUR * hour, DOWN)]
     assert told == [1, 24, 72, 240, 408]
     payloads = [row.payload for row in await town.rows("delivery") if row.recipient == "operator:a@example.go.id"]
     assert [each["is_reminder"] for each in payloads].count(True) == 0
