@@ -266,15 +266,15 @@ async def _covered_codes(connection: AsyncConnection, scope: Scope) -> set[str]:
     return set(await connection.scalars(statement))
 
 
+def _failed(row: Any) -> Failed:
+    return Failed(row.id, httpx.URL(row.url).host, row.created_by)
+
+
 def _set(words: Iterable[str] | None) -> frozenset[str] | None:
     return frozenset(words) if words is not None else None
 
 
 def _view(row: Any) -> WebhookView:
-def _failed(row: Any) -> Failed:
-    return Failed(row.id, httpx.URL(row.url).host, row.created_by)
-
-
     return WebhookView(
         id=row.id,
         url=row.url,
