@@ -66,6 +66,7 @@ class DigestItem:
 
     complaint_id: int
     ticket_code: str | None
+    unit_code: str | None
     unit_name: str | None
     clock: str
     due_at: datetime
@@ -73,7 +74,7 @@ class DigestItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """What waits in an officer's units on a morning; `overdue` and `due_today` count also what is not listed."""
+    """What waits in the units of a reader on a morning; `overdue` and `due_today` count also what is not listed."""
 
     on: date
     overdue: int
@@ -121,6 +122,7 @@ def read_digest(payload: Mapping[str, Any]) -> Digest:
         DigestItem(
             complaint_id=item["complaint_id"],
             ticket_code=item["ticket_code"],
+            unit_code=item["unit_code"],
             unit_name=item["unit_name"],
             clock=item["clock"],
             due_at=datetime.fromisoformat(item["due_at"]),

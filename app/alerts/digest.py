@@ -1,4 +1,4 @@
-"""The list of a working morning: what is overdue and due today in an officer's units, once for each officer and day."""
+"""The list of a working morning: what is overdue and due today in somebody's units, once a day for each of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.alerts.directory import WHOLE_TREE, Directory, Person, person_of, read_delegates
 from app.alerts.hours import office_of, when
+from app.alerts.ladder import Recipient
+from app.alerts.webhooks import DIGEST, recipients
 from app.complaint.clocks import Rulebook
 from app.complaint.roles import Role
 from app.db.changes import insert_missing
@@ -34,7 +36,7 @@ _BATCH = 500
 async def make_digests(engine: AsyncEngine, rulebooks: Rulebooks, *, now: datetime) -> int:
     """How many digests were put into the outbox; nothing before their hour, on a day off, or a second time.
 
-    A crash half-way loses nothing and doubles nothing: a digest is named by its day and its officer.
+    A crash half-way loses nothing and doubles nothing: a digest is named by its day and whom it is for.
     """
     async with reading(engine) as connection:
         rules = await rulebooks.current(connection)
@@ -43,6 +45,7 @@ async def make_digests(engine: AsyncEngine, rulebooks: Rulebooks, *, now: dateti
             return 0
         urgent = await _urgent(connection, rules, day)
         rows = list(_deliveries(await _readers(connection, now), urgent, rules, day, now))
+        rows += _posts(await recipients(connection, DIGEST), urgent, rules, day, now)
     for first in range(0, len(rows), _BATCH):
         async with writing(engine) as connection:
             await insert_missing(connection, _delivery, rows[first : first + _BATCH], key=("id",))
@@ -129,15 +132,42 @@ def _deliveries(
             payload = {**payload, "for_officer_id": reader.officer_id}
         for channel in sorted(reader.person.channels):
             yield {
+                **_PENDING,
                 "id": f"digest-{day:%Y%m%d}-{reader.officer_id}-{channel}",
-                "kind": DeliveryKind.DIGEST,
                 "channel": channel,
                 "recipient": f"officer:{reader.person.id}",
-                "state": DeliveryState.PENDING,
-                "attempts": 0,
+                "webhook_id": None,
                 "next_attempt_at": when(now, office=None, quiet=reader.person.quiet, zone=rules.zone),
                 "payload": payload,
             }
+
+
+def _posts(
+    hooks: Sequence[Recipient], urgent: Mapping[int, Sequence[Any]], rules: Rulebook, day: date, now: datetime
+) -> Iterator[dict[str, Any]]:
+    """The lists of the webhooks that ask for one, of their units and clocks; as with people, nothing on it is none."""
+    for hook in hooks:
+        units = (
+            [WHOLE_TREE]
+            if hook.units is None
+            else [rules.unit_ids[each] for each in sorted(hook.units) if each in rules.unit_ids]
+        )
+        found = [[row for row in urgent.get(each, ()) if _is_for(hook, row)] for each in units]
+        payload = _payload(found, day, now)
+        if payload["items"]:
+            yield {
+                **_PENDING,
+                "id": f"digest-{day:%Y%m%d}-webhook-{hook.webhook_id}",
+                "channel": hook.channel,
+                "recipient": hook.name,
+                "webhook_id": hook.webhook_id,
+                "next_attempt_at": now,
+                "payload": payload,
+            }
+
+
+def _is_for(hook: Recipient, row: Any) -> bool:
+    return hook.clocks is None or row.clock in hook.clocks
 
 
 def _payload(rows_of: Sequence[Sequence[Any]], day: date, now: datetime) -> dict[str, Any]:
@@ -166,5 +196,6 @@ def _item(row: Any) -> dict[str, Any]:
 _OFFICER = (
     Officer.id, Officer.email, Officer.sealed_chat_url, Officer.quiet_from, Officer.quiet_to, Officer.gets_digest,
 )  # fmt: skip
+_PENDING = {"kind": DeliveryKind.DIGEST, "state": DeliveryState.PENDING, "attempts": 0}
 _delivery: Table = Delivery.__table__  # type: ignore[assignment]
 _digest: Table = AlertDigest.__table__  # type: ignore[assignment]

@@ -27,7 +27,7 @@ from app.alerts.contents import (
 from app.alerts.ladder import BREACH_STEP
 
 _MORNING = time(7, 30)
-"""When a digest is made, and what its lateness counts to."""
+"""When the digests of a day are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,10 @@ class Wording:
                 lines = [Line(_filled(LETTERS[language]["trial"], {"at": self._instant(at, language)}))]
         return Letter(_one_line(subject), tuple(lines), LETTERS[language]["ending"], language)
 
+    def morning(self, digest: Digest) -> datetime:
+        """When the digest is of: what its lateness counts to, whenever it is sent."""
+        return datetime.combine(digest.on, _MORNING, self.zone)
+
     def _alerts(self, alerts: Alerts, language: str) -> tuple[str, list[Line]]:
         first, words = alerts.facts[0], LETTERS[language]
         said = [(TEXTS[language][each.level], each) for each in alerts.facts]
@@ -113,7 +117,7 @@ class Wording:
         day = format_date(digest.on, words["day"], locale=language)
         counts = {"day": day, "overdue": str(digest.overdue), "today": str(digest.due_today)}
         lines = [Line(_filled(words["digest"], counts))]
-        morning = datetime.combine(digest.on, _MORNING, self.zone)
+        morning = self.morning(digest)
         lines += [Line(self._item(item, morning, language), self.link(item)) for item in digest.items]
         if more := digest.overdue + digest.due_today - len(digest.items):
             lines.append(Line(_filled(words["digest_more"], {"more": str(more)}), self._queue_link()))

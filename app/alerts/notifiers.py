@@ -14,7 +14,17 @@ import orjson
 import structlog
 
 from app.alerts.catalogue import LANGUAGES, TEXTS
-from app.alerts.contents import AlertFacts, Alerts, Content, Correction, Digest, Incident, Trial
+from app.alerts.contents import (
+    AlertFacts,
+    Alerts,
+    Content,
+    Correction,
+    Digest,
+    DigestItem,
+    Incident,
+    Trial,
+    seconds_late,
+)
 from app.alerts.messages import Wording
 from app.alerts.signing import Secrets
 from app.outbound import outbound_client
@@ -120,7 +130,7 @@ class UnreachableNotifier:
 
 
 class WebhookNotifier:
-    """Posts each alert to its endpoint, signed as Standard Webhooks says; any 2xx means that it has arrived."""
+    """Posts each message to its endpoint, signed as Standard Webhooks says; any 2xx means that it has arrived."""
 
     channel = WEBHOOK
 
@@ -175,7 +185,7 @@ def body_of(content: Content, wording: Wording) -> dict[str, object]:
             at = facts.raised_at
             told = payload(facts, wording) | {name: letter.lines[0].text for name, letter in letters.items()}
         case Digest():
-            raise ValueError("a digest is for people, not for a webhook")
+            at, told = wording.morning(content), _digest(content, wording)
         case Incident():
             at, told = content.since, _incident(content, wording)
         case Trial():
@@ -187,8 +197,7 @@ def payload(facts: AlertFacts, wording: Wording) -> dict[str, object]:
     """The alert as a webhook carries it; equal for every attempt."""
     return {
         "id": facts.id,
-        "complaint": {"id": facts.complaint_id, "ticket_code": facts.ticket_code},
-        "unit": {"code": facts.unit_code, "name": facts.unit_name} if facts.unit_code is not None else None,
+        **_whose(facts),
         "clock": facts.clock,
         "cycle": facts.cycle,
         "rule": facts.rule,
@@ -201,6 +210,29 @@ def payload(facts: AlertFacts, wording: Wording) -> dict[str, object]:
         "text_en": wording.text(facts, "en"),
         "link": wording.link(facts),
     }
+
+
+def _whose(about: AlertFacts | DigestItem) -> dict[str, object]:
+    return {
+        "complaint": {"id": about.complaint_id, "ticket_code": about.ticket_code},
+        "unit": {"code": about.unit_code, "name": about.unit_name} if about.unit_code is not None else None,
+    }
+
+
+def _digest(digest: Digest, wording: Wording) -> dict[str, object]:
+    morning = wording.morning(digest)
+    items = [
+        {
+            **_whose(each),
+            "clock": each.clock,
+            "due_at": rfc3339(each.due_at),
+            "late_seconds": seconds_late(each.due_at, morning),
+            "link": wording.link(each),
+        }
+        for each in digest.items
+    ]
+    told = {"on": digest.on.isoformat(), "overdue": digest.overdue, "due_today": digest.due_today, "items": items}
+    return told | {f"text_{each}": wording.letter(digest, each).lines[0].text for each in LANGUAGES}
 
 
 def _incident(incident: Incident, wording: Wording) -> dict[str, object]:

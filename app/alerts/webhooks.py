@@ -22,9 +22,10 @@ from app.db.tables.units import Unit, UnitAncestor
 from app.outbound import ForbiddenHost, check_url
 from app.vault import Vault
 
-ALERT, NOTICE = "alert", "notice"
-EVENTS = (ALERT, NOTICE)
-"""What a webhook may ask for: steps of clocks with their corrections, and word of this installation itself."""
+ALERT, DIGEST, NOTICE = "alert", "digest", "notice"
+EVENTS = (ALERT, DIGEST, NOTICE)
+"""What a webhook may ask for: steps of clocks with their corrections, the list of a working morning, and word of this
+installation itself."""
 _MAX_URL = 2_000
 
 
@@ -86,6 +87,10 @@ async def create(
     _check_words("events", asked.events, EVENTS, may_be_empty=False)
     if NOTICE in asked.events and (not scope.is_whole or asked.units is not None):
         raise InvalidInput("events", "notice is about the whole installation: it needs a webhook over the whole tree")
+    if asked.levels is not None and ALERT not in asked.events:
+        raise InvalidInput("levels", "are of alerts: they need the event alert")
+    if asked.clocks is not None and not {ALERT, DIGEST}.intersection(asked.events):
+        raise InvalidInput("clocks", "narrow alerts and digests: they need the event alert or digest")
     _check_words("levels", asked.levels, tuple(Level))
     _check_words("clocks", asked.clocks, tuple(CLOCKS["id"]))
     secrets = Secrets.new()
@@ -196,8 +201,8 @@ async def endpoint(connection: AsyncConnection, webhook_id: int, scope: Scope) -
     return Endpoint(view.url, sealed or b"")
 
 
-async def recipients(connection: AsyncConnection) -> list[Recipient]:
-    """Every webhook that asks for alerts and is not off, as somebody who may be told."""
+async def recipients(connection: AsyncConnection, event: str = ALERT) -> list[Recipient]:
+    """Every webhook that asks for the event and is not off, as somebody who may be told."""
     columns = (Webhook.id, Webhook.unit_codes, Webhook.filters, Webhook.events)
     statement = select(*columns).where(Webhook.is_active, Webhook.off_at.is_(None)).order_by(Webhook.id)
     return [
@@ -210,7 +215,7 @@ async def recipients(connection: AsyncConnection) -> list[Recipient]:
             clocks=_set(row.filters.get("clocks")),
         )
         for row in await connection.execute(statement)
-        if ALERT in row.events
+        if event in row.events
     ]
 
 

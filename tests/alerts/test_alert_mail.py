@@ -202,13 +202,17 @@ def test_addresses_that_can_be_written_to() -> None:
     assert not any(map(is_address, ["a@b@c", "a b@c.id", "@c.id", "a@", "ä@b.id", "a@b.id\n", f"{'a' * 250}@b.id"]))
 
 
+def _item(complaint_id: int, **said: Any) -> DigestItem:
+    return DigestItem(complaint_id=complaint_id, **said)
+
+
 DIGEST = Digest(
     on=date(2026, 1, 15),
     overdue=30,
     due_today=1,
     items=(
-        DigestItem(complaint_id=1, ticket_code="JK1", unit_name="Rt A", clock="resolve", due_at=at("2026-01-14 07:00")),
-        DigestItem(complaint_id=2, ticket_code=None, unit_name=None, clock="respond", due_at=at("2026-01-15 15:00")),
+        _item(1, ticket_code="JK1", unit_code="rt-a", unit_name="Rt A", clock="resolve", due_at=at("2026-01-14 07:00")),
+        _item(2, ticket_code=None, unit_code=None, unit_name=None, clock="respond", due_at=at("2026-01-15 15:00")),
     ),
 )
 DOWN = Incident(

@@ -214,6 +214,16 @@ async def test_a_webhook_cannot_ask_for_what_is_not_there(town: Town) -> None:
         assert refused.value.field == field
 
 
+@pytest.mark.parametrize(("field", "event"), [("levels", "digest"), ("levels", "notice"), ("clocks", "notice")])
+async def test_what_an_event_does_not_have_does_not_narrow_it(town: Town, field: str, event: str) -> None:
+    word = {"levels": "breach", "clocks": "respond"}[field]
+    with pytest.raises(InvalidInput, match="need the event") as refused:
+        await _create(town, "http://127.0.0.1/", events=[event], **{field: [word]})
+    assert refused.value.field == field
+    view, _ = await _create(town, "http://127.0.0.1/", events=["alert", event], **{field: [word]})
+    assert getattr(view, field) == [word]
+
+
 @pytest.mark.parametrize(
     ("unit", "told"),
     [("rt-a", {"rt-a", "dinas-a", "kota", None}), ("dinas-a", {"dinas-a", "kota", None}), (None, {None})],
