@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.catalogue import CLOCKS
@@ -17,7 +17,7 @@ from app.alerts.ladder import Level
 from app.complaint.errors import InvalidInput, NotFound
 from app.db.scope import Scope, visible
 from app.db.states import AlertState, DeliveryState
-from app.db.tables.alerts import Alert, Delivery, DeliveryAttempt, Webhook
+from app.db.tables.alerts import Alert, Delivery, DeliveryAlert, DeliveryAttempt, Webhook
 from app.db.tables.complaints import Complaint
 from app.db.tables.people import Officer
 from app.db.tables.units import Unit, UnitAncestor
@@ -151,26 +151,34 @@ async def _filtered(connection: AsyncConnection, statement: _Rows, filters: Aler
 
 
 async def _deliveries(connection: AsyncConnection, alert_ids: Sequence[int]) -> dict[int, list[DeliveryView]]:
+    """What tells of each alert: its own messages, and those that tell of it besides another of the same complaint."""
     found: dict[int, list[DeliveryView]] = defaultdict(list)
-    statement = (
-        select(*Delivery.__table__.c, Webhook.url)
-        .outerjoin(Webhook, Webhook.id == Delivery.webhook_id)
-        .where(Delivery.alert_id.in_(alert_ids))
-        .order_by(Delivery.alert_id, Delivery.channel, Delivery.recipient)
-    )
-    for row in await connection.execute(statement) if alert_ids else ():
-        found[row.alert_id].append(
-            DeliveryView(
-                id=row.id,
-                channel=row.channel,
-                recipient=_address(row.url) if row.url is not None else row.recipient,
-                state=row.state,
-                attempts=row.attempts,
-                next_attempt_at=row.next_attempt_at,
-                delivered_at=row.delivered_at,
-            )
-        )
+    for row in await connection.execute(_telling(alert_ids)) if alert_ids else ():
+        found[row.told_id].append(delivery_view(row))
     return found
+
+
+def _telling(alert_ids: Sequence[int]) -> _Rows:
+    own = select(Delivery.id.label("delivery_id"), Delivery.alert_id.label("told_id"))
+    joined = select(DeliveryAlert.delivery_id, DeliveryAlert.alert_id.label("told_id"))
+    told = union_all(
+        own.where(Delivery.alert_id.in_(alert_ids)), joined.where(DeliveryAlert.alert_id.in_(alert_ids))
+    ).subquery()
+    statement = DELIVERIES.join(told, told.c.delivery_id == Delivery.id).add_columns(told.c.told_id)
+    return statement.order_by(told.c.told_id, Delivery.channel, Delivery.recipient, Delivery.id)
+
+
+def delivery_view(row: Any) -> DeliveryView:
+    """The delivery of a row of `DELIVERIES`."""
+    return DeliveryView(
+        id=row.id,
+        channel=row.channel,
+        recipient=_address(row.url) if row.url is not None else row.recipient,
+        state=row.state,
+        attempts=row.attempts,
+        next_attempt_at=row.next_attempt_at,
+        delivered_at=row.delivered_at,
+    )
 
 
 def _address(url: str) -> str:
@@ -198,6 +206,7 @@ def _view(row: Any, deliveries: Sequence[DeliveryView]) -> AlertView:
     )
 
 
+DELIVERIES: _Rows = select(*Delivery.__table__.c, Webhook.url).outerjoin(Webhook, Webhook.id == Delivery.webhook_id)
 _ALERT: _Rows = (
     select(
         Alert.id, Alert.complaint_id, Complaint.ticket_code, Unit.code.label("unit_code"),

@@ -168,6 +168,23 @@ async def test_every_attempt_can_be_read(town: Town, door: Door) -> None:
     assert [each["answer"] for each in delivery["tries"]] == ["heard"]
 
 
+async def test_an_alert_that_was_told_with_another_lists_their_message(town: Town, door: Door) -> None:
+    now = utc_now().replace(microsecond=0)
+    await town.report("JK1", now - hours(130))
+    await town.sweep(now)
+    await town.deliver(now, Recorder(answers=[Answer(False, "SMTP 550", is_final=True)]))
+    (delivery,) = await town.rows("delivery")
+    head = await door(Role.SUPERVISOR)
+    items = (await head.get("/alerts")).json()["items"]
+    assert {(each["clock"], each["state"]) for each in items} == {("respond", "dead"), ("resolve", "dead")}
+    other = next(each["id"] for each in items if each["id"] != delivery.alert_id)
+    for alert_id in (delivery.alert_id, other):
+        (told,) = (await head.get(f"/alerts/{alert_id}/deliveries")).json()["items"]
+        assert (told["id"], [each["answer"] for each in told["tries"]]) == (delivery.id, ["SMTP 550"])
+    assert (await head.post(f"/alerts/{other}/deliveries/{delivery.id}/replay")).json()["state"] == "pending"
+    assert [each["state"] for each in (await head.get("/alerts")).json()["items"]] == ["pending", "pending"]
+
+
 async def test_a_supervisor_replays_a_dead_message(town: Town, door: Door) -> None:
     await _breaches(town, "JK1")
     await town.deliver(utc_now(), Recorder(answers=[Answer(False, "SMTP 550", is_final=True)]))
