@@ -29,12 +29,14 @@ from app.api.alert_answers import (
 )
 from app.api.auth import OfficerDep, SupervisorDep
 from app.api.bodies import RowId
+from app.api.etags import UNCHANGED, Asked, shown_sources, unless_unchanged
 from app.api.freshness import sources_block
 from app.api.paging import CursorsDep, CursorText, Limit, next_link
 from app.complaint.errors import Forbidden, InvalidInput
 from app.complaint.roles import Role
 from app.db.session import reading
-from app.dependencies import CallerDep, HouseDep, Now, Reading, Writing
+from app.db.written import Listed
+from app.dependencies import CallerDep, HouseDep, Looking, Now, Reading, Writing
 from app.people.audit import record
 from app.people.callers import Caller
 
@@ -56,11 +58,16 @@ async def _webhook_keeper(caller: CallerDep) -> Caller:
 KeeperDep = Annotated[Caller, Depends(_webhook_keeper)]
 
 
-@router.get("/alerts")
+def _asked(request: Request) -> Asked:
+    unit = request.query_params.get("unit")
+    return Asked((unit,) if unit is not None else (), listed=Listed.ALERTS)
+
+
+@router.get("/alerts", responses=UNCHANGED, dependencies=[Depends(unless_unchanged(_asked))])
 async def list_alerts(
     request: Request,
     response: Response,
-    connection: Reading,
+    connection: Looking,
     caller: CallerDep,
     now: Now,
     cursors: CursorsDep,
@@ -84,7 +91,7 @@ async def list_alerts(
         items=[AlertAnswer.of(each) for each in found],
         next_cursor=next_cursor,
         as_of=now,
-        sources=await sources_block(connection, now=now),
+        sources=await shown_sources(request, connection, now=now),
     )
 
 

@@ -19,6 +19,7 @@ from app.db.freshness import Freshness, stand_at
 from app.db.marks import Passing
 from app.db.pulse import UnitIds, View
 from app.db.reads import Desk
+from app.db.written import Listed
 from app.dependencies import caller_of, desk_of, house_of, language_of, now_of
 from app.people.callers import Caller
 
@@ -36,15 +37,20 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 class Asked:
     """What an answer is about: units by code with all below them, no code being all that the caller covers.
 
-    `compares` it with other units; `by_minute` it changes with the clock itself.
+    `compares` it with other units; `by_minute` it changes with the clock itself. `listed` is what it lists that is
+    written by itself; without `of_complaints` no complaint is in it.
     """
 
     codes: Sequence[str] = ()
     compares: bool = False
     by_minute: bool = False
+    listed: Listed | None = None
+    of_complaints: bool = True
 
 
 Asks = Callable[[Request], Asked]
+Beside = Callable[[View, datetime], object]
+"""What else an answer hangs on, as it stands at an instant."""
 
 
 class NotModified(Exception):
@@ -56,7 +62,7 @@ def who_is(caller: Caller) -> str:
     return f"token:{caller.token_id}" if caller.token_id is not None else f"officer:{caller.officer_id}"
 
 
-def unless_unchanged(asks: Asks, *passings: Passing) -> Callable[..., Awaitable[None]]:
+def unless_unchanged(asks: Asks, *passings: Passing, beside: Beside | None = None) -> Callable[..., Awaitable[None]]:
     """A dependency for a route whose answer changes with the complaints it is about and as these instants pass.
 
     It stands before the connection of the route, which an unchanged answer does not need.
@@ -71,9 +77,11 @@ def unless_unchanged(asks: Asks, *passings: Passing) -> Callable[..., Awaitable[
         if view is None or isinstance(units, Unknown):
             return
         request.state.sources = sources = stand_at(view.sources, now)
-        parts = [view.stamp(units), view.rules.revision, [(each.source, each.is_stale) for each in sources]]
+        parts = [_stamps(view, units, asked), view.rules.revision, [(each.source, each.is_stale) for each in sources]]
         for passing in passings:
             parts.append((await desk.pulse.marks(view, passing, units, now=now)).last)
+        if beside is not None:
+            parts.append(beside(view, now))
         parts += [_time(now, house.settings.zone, asked), _about(request, caller, language)]
         tag, held = _tag(house.cursor_key, parts), held_tags(request)
         request.state.etag = tag
@@ -177,6 +185,12 @@ def _units(desk: Desk, view: View, caller: Caller, asked: Asked) -> UnitIds | Un
         return Unknown()
     below = desk.pulse.below(view, known)
     return below if covered is None else below & covered
+
+
+def _stamps(view: View, units: UnitIds, asked: Asked) -> tuple[object, ...]:
+    """What writes come to: of complaints, and of what is listed beside them."""
+    of_complaints = view.stamp(units) if asked.of_complaints else None
+    return (of_complaints,) if asked.listed is None else (of_complaints, view.written.get(asked.listed))
 
 
 def _time(now: datetime, zone: ZoneInfo, asked: Asked) -> str:

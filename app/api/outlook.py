@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 from typing_extensions import TypedDict
 
-from app.api.freshness import SourceFreshness, sources_block
+from app.api.etags import UNCHANGED, shown_sources
+from app.api.freshness import SourceFreshness
 from app.api.instants import rfc3339
 from app.api.unit_answers import unit_name
+from app.api.unit_polling import OUTLOOK
 from app.api.unit_shapes import UnitName
 from app.dependencies import CallerDep, HouseDep, LanguageDep, Looking, Now
 from app.sla.speech import Speech
@@ -77,8 +79,9 @@ class OutlookAnswer(UnitOutlook):
     sources: list[SourceFreshness]
 
 
-@router.get("/units/{code}/outlook", response_model=OutlookAnswer)
+@router.get("/units/{code}/outlook", response_model=OutlookAnswer, responses=UNCHANGED, dependencies=OUTLOOK)
 async def outlook(
+    request: Request,
     connection: Looking,
     caller: CallerDep,
     house: HouseDep,
@@ -101,7 +104,7 @@ async def outlook(
         complaints=[RiskAnswer(ref=each.ref, clock=each.clock, due_at=rfc3339(each.due_at)) for each in risks],
         units=below,
         as_of=rfc3339(now),
-        sources=await sources_block(connection, now=now),
+        sources=await shown_sources(request, connection, now=now),
     )
     headers = {"Content-Language": language, "Vary": "Accept-Language"}
     return Response(orjson.dumps(answer), headers=headers, media_type="application/json")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from typing_extensions import TypedDict
 
-from app.api.freshness import SourceFreshness, sources_block
+from app.api.etags import UNCHANGED, shown_sources
+from app.api.freshness import SourceFreshness
 from app.api.instants import rfc3339
 from app.api.sheets import WantsCsv, sheet
 from app.api.unit_answers import period_span, unit_name
+from app.api.unit_polling import SIGNALS
 from app.api.unit_shapes import PeriodSpan, UnitName
 from app.dependencies import CallerDep, HouseDep, Language, LanguageDep, Looking, Now
 from app.units.catalogue import say_signal
@@ -23,6 +25,7 @@ router = APIRouter(tags=["units"])
 
 Code = Annotated[str, Path(max_length=80)]
 Span = Annotated[str, Query(max_length=7, description="7d, 30d or 90d of local days up to now, or a month: 2026-11.")]
+_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
 HEADER = ("code", "signal", "shows", "count", "of", "share", "threshold", "at_least", "text", "complaints")
 
 
@@ -59,8 +62,9 @@ async def _period(house: HouseDep, now: Now, period: Span = DEFAULT) -> Period:
     return read_period(period, now=now, zone=house.settings.zone)
 
 
-@router.get("/units/{code}/signals", response_model=SignalsAnswer, responses={200: {"content": {"text/csv": {}}}})
+@router.get("/units/{code}/signals", response_model=SignalsAnswer, responses=_CSV | UNCHANGED, dependencies=SIGNALS)
 async def signals(
+    request: Request,
     connection: Looking,
     caller: CallerDep,
     house: HouseDep,
@@ -82,7 +86,7 @@ async def signals(
         "period": period_span(period),
         "signals": told,
         "as_of": rfc3339(now),
-        "sources": await sources_block(connection, now=now),
+        "sources": await shown_sources(request, connection, now=now),
     }
     headers = {"Content-Language": language, "Vary": "Accept-Language"}
     return Response(orjson.dumps(content), headers=headers, media_type="application/json")

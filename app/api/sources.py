@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel
 
 from app.api.auth import SupervisorDep
+from app.api.etags import UNCHANGED, Asked, shown_sources, unless_unchanged
+from app.api.freshness import SourceFreshness
 from app.api.instants import Instant
 from app.api.paging import CursorsDep, CursorText, Limit, next_link
 from app.db.states import RejectState, RunState
-from app.dependencies import CallerDep, Now, Reading, Writing
+from app.db.written import Listed
+from app.dependencies import CallerDep, Looking, Now, Reading, Writing
 from app.intake import view
 from app.people.audit import record
 
@@ -73,7 +76,9 @@ class SourceList(BaseModel):
     """Every source, by name."""
 
     items: list[SourceAnswer]
+    next_cursor: str | None = None
     as_of: Instant
+    sources: list[SourceFreshness]
 
 
 class SourceDetail(SourceAnswer):
@@ -81,6 +86,7 @@ class SourceDetail(SourceAnswer):
 
     runs: list[RunAnswer]
     as_of: Instant
+    sources: list[SourceFreshness]
 
 
 class RejectAnswer(BaseModel):
@@ -110,19 +116,28 @@ class PullAnswer(BaseModel):
     due_at: Instant
 
 
-@router.get("/sources")
-async def list_sources(connection: Reading, caller: CallerDep, now: Now) -> SourceList:
+def _asked(_request: Request) -> Asked:
+    return Asked(listed=Listed.SOURCES, of_complaints=False)
+
+
+_POLLED = [Depends(unless_unchanged(_asked))]
+
+
+@router.get("/sources", responses=UNCHANGED, dependencies=_POLLED)
+async def list_sources(request: Request, connection: Looking, caller: CallerDep, now: Now) -> SourceList:
     """How every source does."""
     found = await view.view_sources(connection, now=now)
-    return SourceList(items=[SourceAnswer.of(each) for each in found], as_of=now)
+    fresh = await shown_sources(request, connection, now=now)
+    return SourceList(items=[SourceAnswer.of(each) for each in found], as_of=now, sources=fresh)
 
 
-@router.get("/sources/{name}")
-async def one_source(connection: Reading, caller: CallerDep, now: Now, name: Name) -> SourceDetail:
+@router.get("/sources/{name}", responses=UNCHANGED, dependencies=_POLLED)
+async def one_source(request: Request, connection: Looking, caller: CallerDep, now: Now, name: Name) -> SourceDetail:
     """How one source does, with its newest runs."""
     source = SourceAnswer.of(await view.view_source(connection, name, now=now))
     runs = [RunAnswer.of(each) for each in await view.newest_runs(connection, name)]
-    return SourceDetail(**source.model_dump(), runs=runs, as_of=now)
+    fresh = await shown_sources(request, connection, now=now)
+    return SourceDetail(**source.model_dump(), runs=runs, as_of=now, sources=fresh)
 
 
 @router.post("/sources/{name}/pull", status_code=202)

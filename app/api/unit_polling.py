@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from fastapi import Depends, Request
 
 from app.api.etags import Asked, unless_unchanged
 from app.db.marks import Passing
+from app.db.pulse import View
+from app.units.opening import Hours, city_hours
 
 
 def _asked(request: Request, *codes: str | None) -> Asked:
@@ -26,6 +30,17 @@ def _one_unit(request: Request) -> Asked:
     return _asked(request, request.path_params["code"])
 
 
+def _tree(_request: Request) -> Asked:
+    return Asked(of_complaints=False)
+
+
+def _hours(view: View, now: datetime) -> list[Hours]:
+    return city_hours(view.rules, now)
+
+
+TREE = [Depends(unless_unchanged(_tree))]
 RIGHT_BELOW = [Depends(unless_unchanged(_right_below, Passing.DUE, Passing.AGE))]
 ONE_UNIT = [Depends(unless_unchanged(_one_unit, Passing.DUE, Passing.AGE))]
 OVERVIEW = [Depends(unless_unchanged(_asked, Passing.DUE, Passing.AGE))]
+SIGNALS = [Depends(unless_unchanged(_one_unit, Passing.DUE))]
+OUTLOOK = [Depends(unless_unchanged(_one_unit, Passing.DUE, beside=_hours))]

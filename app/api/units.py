@@ -9,18 +9,17 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from app.api.etags import UNCHANGED
-from app.api.freshness import sources_block
+from app.api.etags import UNCHANGED, shown_sources
 from app.api.instants import rfc3339
 from app.api.paging import CursorsDep, CursorText, Limit, next_link
 from app.api.sheets import WantsCsv, sheet
 from app.api.unit_answers import tree, unit_name
 from app.api.unit_desk import StatusDesk, StatusDeskDep
-from app.api.unit_polling import ONE_UNIT, OVERVIEW, RIGHT_BELOW
+from app.api.unit_polling import ONE_UNIT, OVERVIEW, RIGHT_BELOW, TREE
 from app.api.unit_query import ExtrasDep, TrendBy
 from app.api.unit_shapes import StatusAnswer, StatusPage, UnitAnswer, UnitNode, UnitTree
 from app.api.unit_sheets import SHEET_HEADER, part_rows, sheet_row
-from app.dependencies import CallerDep, HouseDep, Now, Reading
+from app.dependencies import CallerDep, HouseDep, Looking, Now
 from app.units.directory import Directory, read_directory
 
 router = APIRouter(tags=["units"])
@@ -34,20 +33,21 @@ POLLED = Csv | UNCHANGED
 class Desk:
     """What every answer about units is made of: the caller's part of the tree, and the instant."""
 
-    connection: Reading
+    request: Request
+    connection: Looking
     directory: Directory
     now: datetime
 
 
-async def _desk(connection: Reading, caller: CallerDep, house: HouseDep, now: Now) -> Desk:
+async def _desk(request: Request, connection: Looking, caller: CallerDep, house: HouseDep, now: Now) -> Desk:
     rules = await house.rulebooks.current(connection)
-    return Desk(connection, await read_directory(connection, caller.scope, rules.ancestors), now)
+    return Desk(request, connection, await read_directory(connection, caller.scope, rules.ancestors), now)
 
 
 DeskDep = Annotated[Desk, Depends(_desk)]
 
 
-@router.get("/units", response_model=UnitTree, responses=Csv)
+@router.get("/units", response_model=UnitTree, responses=POLLED, dependencies=TREE)
 async def unit_tree(desk: DeskDep, wants_csv: WantsCsv) -> Response:
     """The units that the caller covers, as a tree; one with two parents stands below both."""
     if wants_csv:
@@ -89,7 +89,7 @@ async def statuses(
     return answer
 
 
-@router.get("/units/{code}", response_model=UnitAnswer)
+@router.get("/units/{code}", response_model=UnitAnswer, responses=UNCHANGED, dependencies=TREE)
 async def one_unit(desk: DeskDep, code: Code) -> Response:
     """One unit with what is right above and below it."""
     directory = desk.directory
@@ -130,7 +130,8 @@ def _status(desk: StatusDesk, answer: StatusAnswer, name: str, *, wants_csv: boo
 
 
 async def _freshness(desk: Desk) -> dict[str, object]:
-    return {"as_of": rfc3339(desk.now), "sources": await sources_block(desk.connection, now=desk.now)}
+    fresh = await shown_sources(desk.request, desk.connection, now=desk.now)
+    return {"as_of": rfc3339(desk.now), "sources": fresh}
 
 
 def _answer(content: object) -> Response:

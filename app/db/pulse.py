@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +19,7 @@ from app.db.rulebook import Rulebooks
 from app.db.scope import Scope
 from app.db.session import reading, writing
 from app.db.unit_changes import NO_UNIT, Running, keep, read_kept, read_last_changes, read_running
+from app.db.written import read_written
 
 FRESH_S = 0.5
 """How old a view may be when somebody asks."""
@@ -37,7 +38,10 @@ UnitIds = frozenset[int] | None
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What was known at one look; `number` rises when anything of it but the age of sources is otherwise."""
+    """What was known at one look; `number` rises when anything of complaints or rules is otherwise.
+
+    `written` is how often the tables behind the lists of other things were written.
+    """
 
     number: int
     running: Running
@@ -45,6 +49,7 @@ class View:
     newest: int
     rules: Rulebook
     sources: tuple[Freshness, ...]
+    written: Mapping[str, int]
     stamps: dict[UnitIds, Stamp] = field(default_factory=dict)
 
     def stamp(self, unit_ids: UnitIds) -> Stamp:
@@ -196,29 +201,19 @@ class Pulse:
             seen, known = (before.running, before.last_changes) if before else await read_kept(connection)
             rules = await self._rulebooks.current(connection)
             sources = tuple(await read_freshness(connection, now=now))
+            written = await read_written(connection)
             running = await read_running(connection)
             found = await read_last_changes(connection, seen)
         newer = {each: last for each, last in found.items() if last > known.get(each, 0)}
-        view = self._next(before, running, {**known, **newer} if newer else known, rules, sources)
+        last_changes = {**known, **newer} if newer else known
+        newest = before.newest if before is not None and not newer else max(last_changes.values(), default=0)
+        view = _numbered(View(1, running, last_changes, newest, rules, sources, written), before)
         self._view, self._looked_at = view, started
         if before is None or view.number != before.number:
             moved, self._moved = self._moved, asyncio.Event()
             moved.set()
         self._keep_sometimes(view, now)
         return view
-
-    @staticmethod
-    def _next(
-        before: View | None, running: Running, last: dict[int, int], rules: Rulebook, sources: tuple[Freshness, ...]
-    ) -> View:
-        newest = before.newest if before is not None and last is before.last_changes else max(last.values(), default=0)
-        view = View(before.number if before else 1, running, last, newest, rules, sources)
-        if before is None:
-            return view
-        is_same = rules.revision == before.rules.revision and last is before.last_changes
-        if is_same and view.settled(None) == before.settled(None):
-            return view
-        return View(before.number + 1, running, last, newest, rules, sources)
 
     def _keep_sometimes(self, view: View, now: datetime) -> None:
         """So that the next process to start has little to gather."""
@@ -248,3 +243,12 @@ class Pulse:
     def _holds(self, view: View, passing: Passing, unit_id: int, now: datetime) -> bool:
         held = self._marks.get((passing, unit_id))
         return held is not None and held[0] == view.stamp(frozenset({unit_id})) and held[1].hold_at(now)
+
+
+def _numbered(view: View, before: View | None) -> View:
+    """The view with the number of the one before, or the next where complaints or rules are otherwise."""
+    if before is None:
+        return view
+    is_same = view.rules.revision == before.rules.revision and view.last_changes is before.last_changes
+    is_same = is_same and view.settled(None) == before.settled(None)
+    return replace(view, number=before.number if is_same else before.number + 1)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.db.cursors import LazyCursor
+from app.db.written import count_writes, forget_writes, note_writes
 
 _BUSY_TIMEOUT_MS = 15_000
 _TRUSTED_S = 1.0
@@ -53,6 +54,7 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
         )
         _refuse_unreachable_file(engine.sync_engine)
         _prepare_sqlite(engine.sync_engine)
+        note_writes(engine.sync_engine)
         return engine
     engine = create_async_engine(
         target,
@@ -64,6 +66,7 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
     )
     _replace_dead(engine.sync_engine)
     _prepare_where_sessions_last(engine.sync_engine)
+    note_writes(engine.sync_engine)
     return engine
 
 
@@ -92,8 +95,11 @@ async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """
     async with engine.connect() as connection:
         await connection.execution_options(tanggap_writes=True)
-        async with connection.begin():
+        async with connection.begin() as transaction:
+            forget_writes(connection)
             yield connection
+            if transaction.is_active:
+                await count_writes(connection)
 
 
 def is_writing(connection: AsyncConnection) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -56,6 +57,14 @@ def hours_at(calendar: CompiledCalendar, at: datetime) -> Hours:
     return Hours(True, None, None)
 
 
+def city_hours(rules: Rulebook, at: datetime) -> list[Hours]:
+    """How each calendar in force stands, as it is and with the exceptions of each unit that has some.
+
+    While this is the same, no unit has opened or closed.
+    """
+    return [hours_at(each, at) for each in _calendars(rules, at.astimezone(rules.zone).date())]
+
+
 def is_working_day(calendar: CompiledCalendar, on: date) -> bool:
     """Whether the calendar opens at all on a local date."""
     return bool(calendar.day_note(on).hours)
@@ -76,6 +85,13 @@ def office_calendar(rules: Rulebook, unit_id: int, on: date) -> CompiledCalendar
         return rules.always
     version_id = rules.calendars[name].on(on).version_id
     return rules.calendar(version_id, rules.exception_unit(version_id, unit_id))
+
+
+def _calendars(rules: Rulebook, on: date) -> Iterator[CompiledCalendar]:
+    for dated in (each.on(on) for each in rules.calendars.values()):
+        yield dated.calendar
+        for code in sorted({exception.unit for exception in dated.calendar.rules.exceptions}):
+            yield rules.calendar(dated.version_id, rules.unit_ids.get(code))
 
 
 def _in_force(rules: Rulebook, on: date) -> list[PolicyVersion]:
