@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
-from app.complaint.errors import Forbidden, NotFound
+from app.complaint.errors import Forbidden, InvalidInput, NotFound
 from app.complaint.lifecycle import STEPS, Move, Status, legal_moves
 from app.complaint.roles import covers
 from app.db.freshness import Freshness, read_freshness
@@ -30,11 +30,19 @@ _MOST_OFFICERS = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The cycle that the reader asks about; without a policy under the one by which it is due first."""
+
+    clock: Clock
+    cycle: int
+    policy: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
-    """The cycle that the reader asks about, and the account of it in their language."""
+    """The account of a cycle in the reader's language."""
 
     clock: str
-    cycle: int
     text: str
 
 
@@ -90,7 +98,7 @@ async def read_case(
     asker: Asker,
     rules: Rulebook,
     *,
-    asked: tuple[Clock, int] | None,
+    asked: Asked | None,
     language: str,
     now: datetime,
 ) -> Case:
@@ -166,26 +174,32 @@ async def _why(
     connection: AsyncConnection,
     complaint_id: int,
     rules: Rulebook,
-    asked: tuple[Clock, int],
+    asked: Asked,
     language: str,
     now: datetime,
 ) -> Why:
-    clock, cycle = asked
-    account = await explain_clock(connection, complaint_id, rules, clock=clock, cycle=cycle, language=language, now=now)
-    return Why(clock, cycle, prose(account, language))
+    clock, cycle, policy = asked.clock, asked.cycle, asked.policy
+    try:
+        account = await explain_clock(
+            connection, complaint_id, rules, clock=clock, cycle=cycle, policy=policy, language=language, now=now
+        )
+    except InvalidInput as error:
+        raise NotFound("no policy has that name") from error
+    return Why(clock, prose(account, language))
 
 
-def cycle_of(told: str | None) -> tuple[Clock, int] | None:
-    """The cycle that a page's address names, as in `respond.1`.
+def asked_of(told: str | None) -> Asked | None:
+    """The cycle that a page's address names, as in `respond.1.crm.respond`.
 
     Raises: NotFound, when it names none.
 
-    >>> cycle_of("respond.1"), cycle_of(None)
-    ((<Clock.RESPOND: 'respond'>, 1), None)
+    >>> asked_of("respond.1.crm.redflag")
+    Asked(clock=<Clock.RESPOND: 'respond'>, cycle=1, policy='crm.redflag')
     """
     if told is None:
         return None
-    clock, _, cycle = told.partition(".")
+    clock, _, rest = told.partition(".")
+    cycle, _, policy = rest.partition(".")
     if clock not in set(Clock) or not cycle.isascii() or not cycle.isdigit() or len(cycle) > 4:
         raise NotFound("no cycle has that name")
-    return Clock(clock), int(cycle)
+    return Asked(Clock(clock), int(cycle), policy or None)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.complaint.clocks import Rulebook
 from app.complaint.errors import DomainError, NotFound
 from app.complaint.lifecycle import Move
-from app.dashboard.case import cycle_of, read_case
+from app.dashboard.case import asked_of, read_case
 from app.dashboard.queue import QUEUE
 from app.dashboard.reader import Tongue, TongueDep
 from app.dashboard.steps import FIELDS, Given, GivenNote, Problem, UnitNotMeant, problem_of, request_of
@@ -45,7 +45,7 @@ async def complaint(
     house: HouseDep,
     now: Now,
     tongue: TongueDep,
-    why: Annotated[str | None, Query(max_length=20)] = None,
+    why: Annotated[str | None, Query(max_length=120)] = None,
 ) -> Response:
     """The complaint; `why` names a cycle of a clock whose account is to be shown."""
     return await _page(request, ref, caller, house, tongue, now=now, why=why)
@@ -154,7 +154,7 @@ async def _page(
         try:
             found = await locate(connection, ref, asker.scope)
             rules = await house.rulebooks.current(connection)
-            asked = cycle_of(why)
+            asked = asked_of(why)
             case = await read_case(connection, found, asker, rules, asked=asked, language=language, now=now)
         except NotFound:
             return tongue.page("case_not_found.html", 404)

@@ -75,7 +75,8 @@ async def test_a_page_shows_the_complaint_its_clocks_and_its_history(desk: Desk,
 async def test_why_a_clock_stands_where_it_does_is_told_on_demand(desk: Desk, officer: Visitor) -> None:
     await desk.report(CODE, NOON - DAY * 3, unit="kelurahan-a")
     plain = (await officer.get(PAGE)).text
-    assert 'href="?why=respond.1#why"' in plain and "Penjelasan" not in plain
+    assert 'href="?why=respond.1.city.respond#why"' in plain and "Penjelasan" not in plain
+    assert (await officer.get(f"{PAGE}?why=respond.1.mars")).status_code == 404
     told = " ".join((await officer.get(f"{PAGE}?why=respond.1")).text.split())
     assert CODE in told.split("Penjelasan: tanggapan pertama</h3>")[1].split("</div>")[0]
     assert (await officer.get(f"{PAGE}?why=respond.99")).status_code == 404
