@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.alerts.gathering import Batch, read_batch
 from app.alerts.notifiers import Notice
 from app.alerts.outbox import refresh, withdraw
+from app.alerts.tally import OUTCOMES, Outcome, count_outcomes
 from app.alerts.webhooks import note_results
 from app.db.changes import database_now
 from app.db.states import DeliveryKind, DeliveryState
@@ -99,8 +100,10 @@ async def mark(connection: AsyncConnection, results: Sequence[Result]) -> None:
     ours and nobody has withdrawn it. Deliveries are taken in the order of their ids and before their alerts, as
     everywhere, so that two transactions cannot block each other for ever.
     """
+    counting: list[Outcome] = []
     for result in sorted(results, key=lambda each: each.claim.notice.id):
-        await connection.execute(_mark(result))
+        if await connection.scalar(_mark(result).returning(Delivery.id)) is not None:
+            counting.append((result.claim.channel, OUTCOMES[result.state]))
     attempts = [
         {
             "delivery_id": result.claim.notice.id,
@@ -113,6 +116,7 @@ async def mark(connection: AsyncConnection, results: Sequence[Result]) -> None:
     await connection.execute(insert(_attempt), attempts)
     await refresh(connection, {each for result in results for each in result.claim.alert_ids})
     await note_results(connection, _reached(results), now=results[0].now)
+    await count_outcomes(connection, counting, owner=results[0].claim.owner)
 
 
 async def _lease_due(

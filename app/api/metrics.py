@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from sqlalchemy import bindparam, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.alerts.tally import Outcome, read_outcomes
 from app.db.column_types import UtcDateTime
 from app.db.freshness import Freshness, read_freshness
 from app.db.states import DeliveryState, RejectState
@@ -113,7 +114,7 @@ async def _read_figures(connection: AsyncConnection, now: datetime) -> list[Metr
         for name, (help_text, statement) in counts.items()
     ]
     families += _by_type(await connection.execute(_open_by_type, {"now": now}))
-    families.append(await _alert_lag(connection, now))
+    families += [await _alert_lag(connection, now), _deliveries(await read_outcomes(connection))]
     return families + list(_source_figures(await read_freshness(connection, now=now), now))
 
 
@@ -133,6 +134,15 @@ async def _alert_lag(connection: AsyncConnection, now: datetime) -> Metric:
     lag = (now - fired_at).total_seconds() if fired_at is not None else 0.0
     what = "How long the step that fired first has been waiting to be raised; 0 when nothing waits."
     return GaugeMetricFamily("tanggap_alert_lag_seconds", what, value=lag)
+
+
+def _deliveries(outcomes: Mapping[Outcome, int]) -> Metric:
+    """From the database: any process may have sent them, and a restart forgets none."""
+    what = "Attempts to deliver a message, by what came of them: sent, failed (tried again later) or dead."
+    family = CounterMetricFamily("tanggap_deliveries", what, labels=["channel", "outcome"])
+    for labels, count in outcomes.items():
+        family.add_metric(labels, float(count))
+    return family
 
 
 def _source_figures(sources: list[Freshness], now: datetime) -> Iterator[Metric]:
