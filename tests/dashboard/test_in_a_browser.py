@@ -20,6 +20,7 @@ from tests.api.door import PASSWORD, Clock, Role, settings_for
 from tests.dashboard.browser import NAMES, Tab, browsing, find_browser
 from tests.units.city import NOW, City
 from tests.workqueue.desk import table
+from tests.workqueue.pictures import photo
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 
@@ -139,6 +140,44 @@ def test_the_page_fits_a_small_phone(tab: Tab, served: Served, is_dark: bool) ->
     assert tab.run("document.documentElement.scrollWidth") == 360
     assert tab.run(_FAINT) == []
     assert tab.complaints == []
+
+
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_the_queue_and_a_complaint_fit_a_small_phone(tab: Tab, served: Served, is_dark: bool) -> None:
+    tab.resize(360, 740, is_dark=is_dark)
+    _sign_in(tab, served)
+    tab.open(f"{served.url}/complaints")
+    assert tab.run("document.documentElement.scrollWidth") == 360
+    assert tab.run(_FAINT) == []
+    tab.run("document.querySelector('.stacked a').click()")
+    tab.wait("location.pathname.startsWith('/complaints/') && document.readyState === 'complete'")
+    tab.run("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    assert tab.run("document.documentElement.scrollWidth") == 360
+    assert tab.run(_FAINT) == []
+    assert tab.complaints == []
+
+
+def test_an_officer_sends_a_picture_and_is_told_when_it_is_none(tab: Tab, served: Served, tmp_path: Path) -> None:
+    _sign_in(tab, served)
+    tab.open(f"{served.url}/complaints/JK00000001")
+    _choose(tab, tmp_path / "teks.jpg", b"bukan gambar")
+    tab.run("document.querySelector('#evidence button').click()")
+    tab.wait("document.querySelector('#evidence-trouble').innerText.startsWith('Foto ditolak')")
+    _choose(tab, tmp_path / "foto.jpg", photo(3))
+    tab.run("document.querySelector('#evidence-note').value = 'Sudah terang'")
+    tab.run("document.querySelector('#evidence button').click()")
+    tab.wait("document.querySelector('#evidence-heading').parentElement.innerText.includes('Sudah terang')")
+    seen = tab.run(
+        "fetch(document.querySelector('a[href$=\"/file\"]').href).then((each) => each.headers.get('content-type'))"
+    )
+    assert seen.startswith("image/")
+
+
+def _choose(tab: Tab, file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    root = tab.call("DOM.getDocument")["root"]["nodeId"]
+    node = tab.call("DOM.querySelector", nodeId=root, selector="#evidence-file")["nodeId"]
+    tab.call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
 
 
 def test_a_unit_prints_its_figures_whole_and_nothing_to_click(tab: Tab, served: Served) -> None:
