@@ -53,6 +53,7 @@ from app.api.etags import NotModified, Tags, not_modified
 from app.api.event_streams import Streams
 from app.api.idempotency import Repeats
 from app.api.metrics import RequestMetrics
+from app.api.standby import SecondTry
 from app.api.strictness import refuse_the_unknown
 from app.clock import utc_now
 from app.complaint.roles import Role
@@ -143,6 +144,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     app.add_exception_handler(NotModified, not_modified)
     app.add_middleware(Repeats)
     app.add_middleware(Tags)
+    app.add_middleware(SecondTry)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(Edge, metrics=app.state.metrics, allowed_hosts=settings.allowed_hosts)
     _include(app)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -38,6 +39,13 @@ UNSAFE_BUT_FAST = {
     "timezone": "Asia/Jakarta",
 }
 """Nothing here outlives a run. The time zone is not UTC on purpose: what relies on the server's zone fails."""
+FOLLOWED = {
+    "wal_level": "replica",
+    "max_wal_senders": "4",
+    "synchronous_commit": "local",
+    "wal_retrieve_retry_interval": "100ms",
+}
+"""For a server with a standby, and for the standby: what is committed is sent at once."""
 
 
 class NoPostgres(Exception):
@@ -65,11 +73,23 @@ class Server:
         self.lock.close()
 
 
-def start() -> Server:
-    """A fresh server.
+def start(**settings: str) -> Server:
+    """A fresh server, with these settings in the place of our own.
 
     Raises: NoPostgres.
     """
+    return _start(_initialise, settings)
+
+
+def follow(primary: Server) -> Server:
+    """A hot standby of a server that was started with `FOLLOWED`.
+
+    Raises: NoPostgres, also where the binaries cannot make one.
+    """
+    return _start(functools.partial(_copy_of, primary), FOLLOWED)
+
+
+def _start(fill: Callable[[Path, Path, pwd.struct_passwd | None], None], settings: Mapping[str, str]) -> Server:
     room = _room()
     _sweep(room)
     owner = _owner()
@@ -79,8 +99,8 @@ def start() -> Server:
     if owner is not None:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     try:
-        _initialise(binaries, folder, owner)
-        return Server(folder, _launch(binaries, folder, owner), lock)
+        fill(binaries, folder, owner)
+        return Server(folder, _launch(binaries, folder, owner, settings), lock)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -194,10 +214,22 @@ def _initialise(binaries: Path, folder: Path, owner: pwd.struct_passwd | None) -
         raise NoPostgres(f"initdb failed: {done.stderr.strip()}")
 
 
-def _launch(binaries: Path, folder: Path, owner: pwd.struct_passwd | None) -> subprocess.Popen[bytes]:
-    settings = {**UNSAFE_BUT_FAST, "unix_socket_directories": str(folder)}
+def _copy_of(primary: Server, binaries: Path, folder: Path, owner: pwd.struct_passwd | None) -> None:
+    if not (binaries / "pg_basebackup").exists():
+        raise NoPostgres(f"no pg_basebackup in {binaries} to make a standby with")
+    command: list[str | Path] = [binaries / "pg_basebackup", "--host", primary.folder, "--username=postgres"]
+    command += ["--pgdata", folder / "data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+    done = subprocess.run(command, capture_output=True, text=True, **_identity(owner))
+    if done.returncode != 0:
+        raise NoPostgres(f"pg_basebackup failed: {done.stderr.strip()}")
+
+
+def _launch(
+    binaries: Path, folder: Path, owner: pwd.struct_passwd | None, settings: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    all_settings = {**UNSAFE_BUT_FAST, **settings, "unix_socket_directories": str(folder)}
     command: list[str | Path] = [binaries / "postgres", "-D", folder / "data"]
-    for name, value in settings.items():
+    for name, value in all_settings.items():
         command += ["-c", f"{name}={value}"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -64,6 +64,10 @@ class Reads:
             return self.primary
         return Desk(self._replica.engine, self._replica.pulse, self._lag_s)
 
+    def doubt(self) -> None:
+        """The replica has failed somebody: it is examined before anybody else is sent there."""
+        self._asked_at = float("-inf")
+
     async def close(self) -> None:
         """No look is left behind; the engines are others' to dispose of."""
         await self.primary.pulse.close()
