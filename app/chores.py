@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -27,9 +27,7 @@ from app.monthly import close, months_due
 from app.people import retention
 from app.people.answers import forget_answers
 from app.people.audit import Details, record
-from app.people.retention import Group, Terms
 from app.pulling import Plant
-from app.settings import Settings
 from app.watching import watch
 from connectors.contract import ConnectorError
 
@@ -150,14 +148,8 @@ class Chores:
 
     async def keep_terms(self) -> None:
         """Let go what the retention settings no longer keep of closed complaints."""
-        terms = retention_terms(self.plant.settings, "worker", now=utc_now())
+        terms = retention.terms_of(self.plant.settings, "worker", at=utc_now())
         if any(terms.days.values()):
             done = await retention.purge(self.plant.engine, terms, self.plant.vault, self.plant.rulebooks)
             if counts := {str(each.group): each.count for each in done if each.count}:
                 _log.info("retention kept", **counts)
-
-
-def retention_terms(settings: Settings, actor: str, *, now: datetime) -> Terms:
-    """How long the settings keep each group of fields of a closed complaint."""
-    days = {group: getattr(settings, f"retention_{group}_days") for group in Group}
-    return Terms(days=days, actor=actor, at=now)

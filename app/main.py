@@ -32,6 +32,7 @@ from app.api import (
     officers,
     outlook,
     own_alerts,
+    privacy,
     proposals,
     rules,
     signals,
@@ -108,6 +109,7 @@ API_ROUTERS: tuple[APIRouter, ...] = (
     unit_upkeep.router,
     categories.router,
     status_words.router,
+    privacy.router,
     proposals.router,
     rules.router,
 )

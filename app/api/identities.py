@@ -10,19 +10,19 @@ from pydantic import BaseModel
 from app.api.auth import SupervisorDep
 from app.api.complaints import Ref, asker_of
 from app.api.instants import Instant
-from app.complaint.errors import Forbidden, InvalidInput
+from app.complaint.errors import Forbidden
 from app.dependencies import HouseDep, Now, Writing
 from app.people.identities import Person, Reader, is_anonymous, read_identity
+from app.people.reasons import LONGEST_REASON, SHORTEST_REASON, check_reason
 from app.workqueue.detail import locate, may_know_who
 
 router = APIRouter(prefix="/complaints", tags=["identities"])
 
-SHORTEST_REASON = 10
 Reason = Annotated[
     str,
     Query(
         min_length=SHORTEST_REASON,
-        max_length=500,
+        max_length=LONGEST_REASON,
         description="Why this identity is needed. It goes on record as it stands: no personal data in it.",
     ),
 ]
@@ -57,8 +57,7 @@ async def identity(
     That of a private, confidential, restricted or anonymous complaint is for administrators of the whole tree. Every
     reading is on record with its reason.
     """
-    if len(reason.strip()) < SHORTEST_REASON or not reason.isprintable():
-        raise InvalidInput("reason", f"must say why, in at least {SHORTEST_REASON} characters")
+    check_reason(reason)
     asker = asker_of(caller)
     found = await locate(connection, ref, asker.scope)
     if not await may_know_who(connection, found, asker):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -10,7 +10,6 @@ import orjson
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.chores import retention_terms
 from app.clock import utc_now
 from app.commands.frame import open_plant, run, say, show
 from app.commands.people import ACTOR
@@ -18,13 +17,14 @@ from app.commands.progress import Steps, showing
 from app.commands.results import Output, written_to
 from app.commands.sources import Json
 from app.complaint.clocks import Rulebook
-from app.complaint.errors import Conflict, DomainError, InvalidInput
+from app.complaint.errors import Conflict, DomainError
 from app.db.scope import WHOLE
-from app.db.session import snapshot, writing
-from app.people import duties, keys, retention, subject_access
+from app.db.session import reading, writing
+from app.people import duties, keys, retention
 from app.people.audit import Details, record
 from app.people.duties import Act
-from app.people.subject_access import Document, Subject
+from app.people.reasons import check_reason
+from app.people.subject_access import Document, Subject, disclose, subject_of
 from app.vault import Vault
 from app.workqueue.detail import locate
 
@@ -33,8 +33,6 @@ privacy = typer.Typer(help="Personal data: access, restriction, erasure, retenti
 Ref = Annotated[str, typer.Argument(metavar="REF", help="Ticket code or id of the complaint.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for the record; no personal data in it.")]
 Sure = Annotated[bool, typer.Option("--yes", help="Do it; without it only tell what would be done.")]
-
-_SHORTEST_REASON, _SHORTEST_NUMBER, _NIK_DIGITS = 10, 7, 16
 
 
 class Unreadable(DomainError):
@@ -52,6 +50,7 @@ class Case:
     rules: Rulebook
 
 
+_MOST_HOLDS = 10_000
 Deed = Callable[[Case], Coroutine[Any, Any, object]]
 
 
@@ -61,15 +60,17 @@ def export(
     phone: Annotated[str | None, typer.Option(help="Of whoever has this telephone number.")] = None,
     email: Annotated[str | None, typer.Option(help="Of whoever has this e-mail address.")] = None,
     nik: Annotated[str | None, typer.Option(help="Of whoever has this NIK.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for the record; no personal data in it.")] = None,
     output: Output = None,
 ) -> None:
     """Write everything held about a complainant, with who has read it, as one JSON document; it is on record."""
     given = [each for each in (complaint, phone, email, nik) if each is not None]
     if len(given) != 1 or not given[0].strip():
         raise typer.BadParameter("give one of --complaint, --phone, --email and --nik")
-    subject = None if complaint is not None else _subject(phone, email, nik)
+    why = None if reason is None else check_reason(reason)
+    wanted = complaint if complaint is not None else subject_of(phone=phone, email=email, nik=nik)
     with written_to(output) as file:
-        document = run(_export(complaint, subject))
+        document = run(_export(wanted, why))
         file.write(orjson.dumps(document, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2) + b"\n")
     say(f"{len(document['complaints'])} complaints.")
 
@@ -102,6 +103,25 @@ def release(ref: Ref, reason: Why, as_json: Json = False) -> None:
     )
 
 
+@privacy.command("holds")
+def holds(as_json: Json = False) -> None:
+    """Which complaints are under legal hold, why and since when."""
+    found = run(_holds())
+    if as_json:
+        show({"items": [asdict(each) for each in found]}, as_json=True)
+        return
+    for each in found:
+        name = each.ticket_code or f"#{each.complaint_id}"
+        typer.echo(f"{name:<16} {each.placed_at:%Y-%m-%d} {each.placed_by:<16} {each.reason}")
+    if not found:
+        say("No complaint is under legal hold.")
+
+
+async def _holds() -> list[duties.Hold]:
+    async with open_plant() as plant, reading(plant.engine) as connection:
+        return await duties.list_holds(connection, limit=_MOST_HOLDS)
+
+
 @privacy.command("erase")
 def erase(
     ref: Ref,
@@ -111,10 +131,14 @@ def erase(
     as_json: Json = False,
 ) -> None:
     """Erase who complained, for good: identity, raw records, names and numbers in the words. Figures stay."""
-    if not is_sure:
-        raise Conflict("nothing was erased: add --yes once you are sure, since nothing brings it back")
-    complaint_id, erased = run(_do(ref, reason, lambda case: _erase(case, with_words=with_words)))
+    deed = duties.erase if is_sure else duties.rehearse_erasure
+    complaint_id, erased = run(_do(ref, reason, lambda case: _erase(case, deed, with_words=with_words)))
     assert isinstance(erased, duties.Erased)
+    if not is_sure:
+        raise Conflict(
+            f"nothing was erased: {erased.identities} identities, {erased.records} raw records and {erased.rejects} "
+            "records kept aside would go; add --yes once you are sure, since nothing brings them back"
+        )
     show({"complaint_id": complaint_id, **asdict(erased)}, as_json=as_json)
 
 
@@ -142,42 +166,15 @@ def rotate_key(as_json: Json = False) -> None:
         )
 
 
-def _subject(phone: str | None, email: str | None, nik: str | None) -> Subject:
-    """Whoever is asked after.
-
-    Raises: InvalidInput, for what is too short to tell anybody from others.
-    """
-    subject = Subject(phone=phone, email=email, nik=nik)
-    if phone is not None and len(subject.mark) < _SHORTEST_NUMBER:
-        raise InvalidInput("phone", f"needs {_SHORTEST_NUMBER} digits or more")
-    if nik is not None and len(subject.mark) != _NIK_DIGITS:
-        raise InvalidInput("nik", f"has {_NIK_DIGITS} digits")
-    if email is not None and "@" not in email:
-        raise InvalidInput("email", "is no e-mail address")
-    return subject
-
-
-async def _export(ref: str | None, subject: Subject | None) -> Document:
+async def _export(wanted: str | Subject, reason: str | None) -> Document:
     async with open_plant() as plant:
+        async with reading(plant.engine) as connection:
+            found = wanted if isinstance(wanted, Subject) else await locate(connection, wanted, WHOLE)
         with showing("looking through identities") as step:
-            async with snapshot(plant.engine) as connection:
-                if subject is None:
-                    found = [await locate(connection, ref or "", WHOLE)]
-                else:
-                    tell = lambda done: step(done, None, f"{done} looked at")  # noqa: E731 - it is one
-                    found = await subject_access.find_complaints(connection, subject, plant.vault, tell)
-        async with writing(plant.engine) as connection:
-            for complaint_id in found:
-                subject_ = f"complaint:{complaint_id}"
-                now = utc_now()
-                await record(connection, actor=ACTOR, action="privacy.export", subject=subject_, now=now)
-        async with snapshot(plant.engine) as connection:
-            rejects = subject_access.find_rejects(connection, subject, plant.vault) if subject else None
-            return {
-                "made_at": utc_now(),
-                "complaints": [await subject_access.held_about(connection, each, plant.vault) for each in found],
-                "rejects": [each async for each in rejects] if rejects else [],
-            }
+            tell = lambda done: step(done, None, f"{done} looked at")  # noqa: E731 - it is one
+            return await disclose(
+                plant.engine, plant.vault, found, actor=ACTOR, reason=reason, clock=utc_now, tell=tell
+            )
 
 
 def _show_done(ref: str, reason: str, deed: Deed, as_json: bool, **told: bool) -> None:
@@ -187,12 +184,11 @@ def _show_done(ref: str, reason: str, deed: Deed, as_json: bool, **told: bool) -
 
 async def _do(ref: str, reason: str, deed: Deed) -> tuple[int, object]:
     """The complaint's id and what the deed gave, in one transaction."""
-    if len(reason.strip()) < _SHORTEST_REASON:
-        raise InvalidInput("reason", f"must say why, in at least {_SHORTEST_REASON} characters")
+    why = check_reason(reason)
     async with open_plant() as plant, writing(plant.engine) as connection:
         complaint_id = await locate(connection, ref, WHOLE)
         rules = await plant.rulebooks.current(connection)
-        act = Act(actor=ACTOR, reason=reason.strip(), at=utc_now())
+        act = Act(actor=ACTOR, reason=why, at=utc_now())
         return complaint_id, await deed(Case(connection, complaint_id, act, plant.vault, rules))
 
 
@@ -200,15 +196,13 @@ async def _set_restriction(case: Case, *, is_restricted: bool) -> None:
     await duties.set_restriction(case.connection, case.complaint_id, case.act, case.rules, is_restricted=is_restricted)
 
 
-async def _erase(case: Case, *, with_words: bool) -> duties.Erased:
-    return await duties.erase(
-        case.connection, case.complaint_id, case.act, case.vault, case.rules, with_words=with_words
-    )
+async def _erase(case: Case, deed: Callable[..., Awaitable[duties.Erased]], *, with_words: bool) -> duties.Erased:
+    return await deed(case.connection, case.complaint_id, case.act, case.vault, case.rules, with_words=with_words)
 
 
 async def _purge(*, is_sure: bool) -> list[retention.Purged]:
     async with open_plant() as plant:
-        terms = retention_terms(plant.settings, ACTOR, now=utc_now())
+        terms = retention.terms_of(plant.settings, ACTOR, at=utc_now())
         if not is_sure:
             return await retention.foresee(plant.engine, terms)
         return await retention.purge(plant.engine, terms, plant.vault, plant.rulebooks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, Table, delete, exists, insert, select, upd
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
-from app.complaint.errors import Conflict
+from app.complaint.errors import Conflict, NotFound
 from app.complaint.privacy import ERASED, scrub
 from app.db.complaints import Change, advance, lock, lock_all
-from app.db.tables.complaints import ComplaintEvent, Identity, LegalHold
+from app.db.tables.complaints import Complaint, ComplaintEvent, Identity, LegalHold
 from app.db.tables.evidence import Evidence
 from app.db.tables.intake import ImportJob, ImportReject
 from app.db.tables.sources import Reject, Source, SourceRecord
@@ -36,11 +36,33 @@ class Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """What an erasure took away."""
+    """What an erasure took away; `sha256` is its proof, as the trail has it."""
 
     identities: int
     records: int
     rejects: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A legal hold: which complaint nothing is erased from, why, by whose word and since when."""
+
+    complaint_id: int
+    ticket_code: str | None
+    reason: str
+    placed_by: str
+    placed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a complaint stands: closed to most, held for a court, erased."""
+
+    complaint_id: int
+    is_restricted: bool
+    hold: Hold | None
+    erased_at: datetime | None
 
 
 async def set_restriction(
@@ -83,6 +105,32 @@ async def release(connection: AsyncConnection, complaint_id: int, act: Act) -> N
     await _note(connection, complaint_id, "release", act)
 
 
+async def read_standing(connection: AsyncConnection, complaint_id: int) -> Standing:
+    """How the complaint stands.
+
+    Raises: NotFound.
+    """
+    columns: list[Any] = [Complaint.is_restricted, Complaint.erased_at]
+    row = (await connection.execute(select(*columns).where(Complaint.id == complaint_id))).one_or_none()
+    if row is None:
+        raise NotFound(f"complaint {complaint_id} does not exist")
+    held = await list_holds(connection, after=complaint_id - 1, limit=1)
+    hold_ = next((each for each in held if each.complaint_id == complaint_id), None)
+    return Standing(complaint_id=complaint_id, is_restricted=row.is_restricted, hold=hold_, erased_at=row.erased_at)
+
+
+async def list_holds(connection: AsyncConnection, *, after: int = 0, limit: int) -> list[Hold]:
+    """The legal holds that last, by the ids of their complaints, above the id `after`."""
+    statement = (
+        select(LegalHold.__table__, Complaint.ticket_code)
+        .join(Complaint, Complaint.id == LegalHold.complaint_id)
+        .where(LegalHold.complaint_id > after)
+        .order_by(LegalHold.complaint_id)
+        .limit(limit)
+    )
+    return [Hold(**row) for row in (await connection.execute(statement)).mappings()]
+
+
 async def is_held(connection: AsyncConnection, complaint_id: int) -> bool:
     """Whether a legal hold keeps the complaint as it is."""
     return bool(await connection.scalar(select(exists().where(LegalHold.complaint_id == complaint_id))))
@@ -118,20 +166,33 @@ async def erase(
         identities=len(identities),
         records=len(records),
         rejects=await _drop_rejects(connection, complaint_id),
+        sha256=digest(f"record:{each}" for each in records),
     )
     if with_words:
         await erase_words(connection, [complaint_id], rules, now=act.at)
     else:
         await _scrub_words(connection, row, names, rules, now=act.at)
     await forget_words(connection)
-    details: Details = {
-        "identities": erased.identities,
-        "records": erased.records,
-        "rejects": erased.rejects,
-        "with_words": with_words,
-        "sha256": digest(f"record:{each}" for each in records),
-    }
-    await _note(connection, complaint_id, "erase", act, details)
+    await _note(connection, complaint_id, "erase", act, {**asdict(erased), "with_words": with_words})
+    return erased
+
+
+async def rehearse_erasure(
+    connection: AsyncConnection,
+    complaint_id: int,
+    act: Act,
+    vault: Vault,
+    rules: Rulebook,
+    *,
+    with_words: bool = False,
+) -> Erased:
+    """What an erasure would take away: it is carried out and undone, so nothing of it stays, in the trail neither.
+
+    Raises: as `erase`.
+    """
+    async with connection.begin_nested() as attempt:
+        erased = await erase(connection, complaint_id, act, vault, rules, with_words=with_words)
+        await attempt.rollback()
     return erased
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -38,13 +38,27 @@ class Group(StrEnum):
     WORDS = "words"
 
 
+class Periods(Protocol):
+    """The settings: for each group how many days after a complaint was closed it is kept; 0 keeps it."""
+
+    @property
+    def retention_identity_days(self) -> int: ...
+    @property
+    def retention_raw_days(self) -> int: ...
+    @property
+    def retention_evidence_days(self) -> int: ...
+    @property
+    def retention_words_days(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """For each group that goes, how many days after a complaint was closed; who lets it go, and when."""
+    """For each group that goes, how many days after a complaint was closed; who lets it go, when, and why now."""
 
     days: Mapping[Group, int]
     actor: str
     at: datetime
+    reason: str | None = None
 
     def cut_off(self, group: Group) -> datetime | None:
         """What was closed before this instant goes; None keeps everything."""
@@ -54,12 +68,19 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purged:
-    """What a group came to: how many of its values go, or have gone."""
+    """What a group came to: how many of its values go, or have gone, with the proof of each batch of them."""
 
     group: Group
     days: int
     cut_off: datetime | None
     count: int
+    proofs: tuple[str, ...] = ()
+
+
+def terms_of(periods: Periods, actor: str, *, at: datetime, reason: str | None = None) -> Terms:
+    """How long the settings keep each group of fields of a closed complaint."""
+    days = {group: getattr(periods, f"retention_{group}_days") for group in Group}
+    return Terms(days=days, actor=actor, at=at, reason=reason)
 
 
 async def foresee(engine: AsyncEngine, terms: Terms) -> list[Purged]:
@@ -68,25 +89,27 @@ async def foresee(engine: AsyncEngine, terms: Terms) -> list[Purged]:
         return [_told(group, terms, await _count(connection, group, terms)) for group in Group]
 
 
-async def purge(engine: AsyncEngine, terms: Terms, vault: Vault, rulebooks: Rulebooks) -> list[Purged]:
-    """What was closed before its cut-off goes, batch by batch; stopped, the next run goes on.
+async def purge(
+    engine: AsyncEngine, terms: Terms, vault: Vault, rulebooks: Rulebooks, *, rounds: int | None = None
+) -> list[Purged]:
+    """What was closed before its cut-off goes, batch by batch; stopped, or after `rounds`, the next run goes on.
 
     Each batch has its line on record: how many, the cut-off, and the SHA-256 over what went. What a legal hold keeps
     stays. Figures of complaints stay as they are.
     """
     found = []
     for group in Group:
-        count, cut_off = 0, terms.cut_off(group)
-        while cut_off is not None:
+        count, proofs, cut_off = 0, list[str](), terms.cut_off(group)
+        while cut_off is not None and (rounds is None or len(proofs) < rounds):
             async with writing(engine) as connection:
                 rules = await rulebooks.current(connection)
                 gone = await _TAKES[group](connection, cut_off, _Means(vault, rules, terms.at))
                 if gone:
-                    await _prove(connection, group, gone, cut_off, terms)
+                    proofs.append(await _prove(connection, group, gone, cut_off, terms))
             count += len(gone)
             if not gone:
                 break
-        found.append(_told(group, terms, count))
+        found.append(_told(group, terms, count, proofs))
     if terms.cut_off(Group.WORDS) is not None:
         async with writing(engine) as connection:
             await forget_words(connection)
@@ -100,8 +123,9 @@ class _Means:
     now: datetime
 
 
-def _told(group: Group, terms: Terms, count: int) -> Purged:
-    return Purged(group=group, days=terms.days.get(group, 0), cut_off=terms.cut_off(group), count=count)
+def _told(group: Group, terms: Terms, count: int, proofs: Sequence[str] = ()) -> Purged:
+    days, cut_off = terms.days.get(group, 0), terms.cut_off(group)
+    return Purged(group=group, days=days, cut_off=cut_off, count=count, proofs=tuple(proofs))
 
 
 async def _count(connection: AsyncConnection, group: Group, terms: Terms) -> int:
@@ -113,9 +137,13 @@ async def _count(connection: AsyncConnection, group: Group, terms: Terms) -> int
 
 async def _prove(
     connection: AsyncConnection, group: Group, gone: Sequence[str], cut_off: datetime, terms: Terms
-) -> None:
-    details: Details = {"count": len(gone), "cut_off": cut_off.isoformat(), "sha256": digest(gone)}
+) -> str:
+    proof = digest(gone)
+    details: Details = {"count": len(gone), "cut_off": cut_off.isoformat(), "sha256": proof}
+    if terms.reason is not None:
+        details = {**details, "reason": terms.reason}
     await record(connection, actor=terms.actor, action="privacy.purge", subject=group, details=details, now=terms.at)
+    return proof
 
 
 # --- what is due ------------------------------------------------------------------------------------------------------

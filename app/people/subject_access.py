@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.complaint.errors import InvalidInput
 from app.db.metadata import metadata
+from app.db.session import snapshot, writing
 from app.db.tables.complaints import Complaint, Identity
 from app.db.tables.people import Audit
 from app.db.tables.sources import Reject, Source, SourceRecord
+from app.people.audit import Details, record
 from app.people.identities import open_identities, opened
 from app.vault import CannotOpen, Vault
 
@@ -43,11 +47,68 @@ class Subject:
         return _digits(person["national_id"] or "") == _digits(self.nik or "")
 
     @property
+    def known_by(self) -> str:
+        """What they are known by, never its value."""
+        return "phone" if self.phone is not None else "email" if self.email is not None else "nik"
+
+    @property
     def mark(self) -> str:
         """What a text that tells of them holds, once its signs are taken out."""
         if self.email is not None:
             return self.email.strip().casefold()
         return subscriber(self.phone) if self.phone is not None else _digits(self.nik or "")
+
+
+_SHORTEST_NUMBER, _NIK_DIGITS = 7, 16
+
+
+def subject_of(*, phone: str | None = None, email: str | None = None, nik: str | None = None) -> Subject:
+    """Whoever is asked after.
+
+    Raises: InvalidInput, for what is too short to tell anybody from others, or is none.
+    """
+    subject = Subject(phone=phone, email=email, nik=nik)
+    if phone is not None and len(subject.mark) < _SHORTEST_NUMBER:
+        raise InvalidInput("phone", f"needs {_SHORTEST_NUMBER} digits or more")
+    if nik is not None and len(subject.mark) != _NIK_DIGITS:
+        raise InvalidInput("nik", f"has {_NIK_DIGITS} digits")
+    if email is not None and not re.fullmatch(r"\S+@\S+", subject.mark):
+        raise InvalidInput("email", "is no e-mail address")
+    return subject
+
+
+async def disclose(
+    engine: AsyncEngine,
+    vault: Vault,
+    wanted: int | Subject,
+    *,
+    actor: str,
+    reason: str | None,
+    clock: Callable[[], datetime],
+    tell: Callable[[int], None] = lambda done: None,
+) -> Document:
+    """Everything held about a complainant, by a complaint of theirs or by what they are known by.
+
+    What was found is on record before it is read, in a transaction of its own; so is that somebody was looked for,
+    by what but not by which: nothing in the trail tells who.
+    """
+    async with snapshot(engine) as connection:
+        found = [wanted] if isinstance(wanted, int) else await find_complaints(connection, wanted, vault, tell)
+    why: Details = {} if reason is None else {"reason": reason}
+    subjects = {f"complaint:{each}": why for each in found}
+    if isinstance(wanted, Subject):
+        subjects["complainant"] = {**why, "by": wanted.known_by, "complaints": len(found)}
+    async with writing(engine) as connection:
+        for subject, details in subjects.items():
+            now = clock()
+            await record(connection, actor=actor, action="privacy.export", subject=subject, details=details, now=now)
+    async with snapshot(engine) as connection:
+        rejects = None if isinstance(wanted, int) else find_rejects(connection, wanted, vault)
+        return {
+            "made_at": clock(),
+            "complaints": [await held_about(connection, each, vault) for each in found],
+            "rejects": [each async for each in rejects] if rejects else [],
+        }
 
 
 def subscriber(phone: str) -> str:

@@ -9,7 +9,7 @@ from app.people.callers import Caller
 
 AREAS = (
     "complaints", "evidence", "identities", "units", "sla", "alerts", "sources", "imports", "rules", "admin", "people",
-    "system",
+    "privacy", "system",
 )  # fmt: skip
 """The tags of the routes; a route without one is reached by `read` or `write` alone."""
 _VERBS = ("read", "write")

@@ -149,6 +149,15 @@ _WHOLE = """
     GET /imports/{import_id}
     GET /imports/{import_id}/rejects
     GET /admin/audit
+    POST /admin/privacy/exports
+    GET /admin/privacy/holds
+    GET /admin/privacy/complaints/{ref}
+    POST /admin/privacy/complaints/{ref}/restrict
+    POST /admin/privacy/complaints/{ref}/unrestrict
+    POST /admin/privacy/complaints/{ref}/hold
+    POST /admin/privacy/complaints/{ref}/release
+    POST /admin/privacy/complaints/{ref}/erase
+    POST /admin/privacy/purge
     POST /admin/categories
     PATCH /admin/categories/{code}
     PUT /admin/status-words

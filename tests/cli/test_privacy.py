@@ -47,12 +47,12 @@ def walk_in(tanggap, database_url) -> None:
 
 def test_everything_held_about_somebody_goes_into_a_file_for_nobody_else(walk_in, tanggap, tmp_path):
     file = tmp_path / "sekar.json"
-    ran = tanggap("privacy", "export", "--phone", "+62 81200001234", "--output", str(file))
+    ran = tanggap("privacy", "export", "--phone", "+62 81200001234", *WHY, "--output", str(file))
     assert (ran.code, ran.out) == (0, "")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (told,) = json.loads(file.read_text())["complaints"]
     assert told["identities"][0]["name"] == "Sekar Fiktif"
-    assert [each["what"] for each in told["processing"]] == ["privacy.export"]
+    assert [(each["what"], each["details"]) for each in told["processing"]] == [("privacy.export", {"reason": WHY[1]})]
     assert tanggap("privacy", "export", "--complaint", "1", "--output", str(file)).code == 1
     assert tanggap("privacy", "export", "--nik", "3171010101900002").document["complaints"] == []
     other = tmp_path / "other.json"
@@ -74,9 +74,13 @@ def test_a_complaint_is_restricted_held_released_and_erased(walk_in, tanggap):
     assert tanggap("privacy", "hold", "1", *WHY, "--json").document == {"complaint_id": 1, "is_held": True}
     refused = tanggap("privacy", "erase", "1", *WHY, "--yes")
     assert (refused.code, "legal hold" in refused.err) == (1, True)
+    (held,) = tanggap("privacy", "holds", "--json").document["items"]
+    assert (held["complaint_id"], held["reason"]) == (1, WHY[1])
     assert tanggap("privacy", "release", "1", *WHY).code == 0
-    assert "--yes" in tanggap("privacy", "erase", "1", *WHY).err
+    told = tanggap("privacy", "erase", "1", *WHY)
+    assert (told.code, "1 identities, 1 raw records and 0" in told.err, "--yes" in told.err) == (1, True, True)
     erased = tanggap("privacy", "erase", "1", *WHY, "--yes", "--json").document
+    assert len(erased.pop("sha256")) == 64
     assert erased == {"complaint_id": 1, "identities": 1, "records": 1, "rejects": 0}
     assert tanggap("privacy", "export", "--complaint", "1").document["complaints"][0]["identities"] == []
     for command in (("sla", "verify"), ("audit", "verify")):
