@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from app.alerts.messages import Wording
-from app.alerts.notifiers import CHAT, TIMEOUT, Answer, Notice, Person
+from app.alerts.notifiers import CHAT, TIMEOUT, Answer, Endpoint, Notice, Person, Room
+from app.alerts.signing import PURPOSE
 from app.complaint.errors import InvalidInput
 from app.outbound import ForbiddenHost, check_url
 from app.vault import CannotOpen, Vault
@@ -61,8 +62,19 @@ def check_chat_url(url: str, allowed_hosts: Sequence[str], *, field: str = "chat
         raise InvalidInput(field, str(error)) from error
 
 
+def masked(url: str) -> str:
+    """The address of a chat as it may be shown: the service, and the host where it is one of somebody's own.
+
+    >>> masked("tgram://123456789:secret/12345"), masked("ntfys://token@chat.example:8443/topic")
+    ('tgram://***', 'ntfys://chat.example/***')
+    """
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    return f"{scheme}://{parts.hostname}/***" if scheme in _HOSTED else f"{scheme}://***"
+
+
 class ChatNotifier:
-    """Tells an officer in the chat that they named; the library works in threads, beside the loop."""
+    """Tells an officer, or a group, in the chat that was named; the library works in threads, beside the loop."""
 
     channel = CHAT
 
@@ -86,17 +98,17 @@ class ChatNotifier:
         """Tell the message; an address that may not be called any more is dead at once."""
         if self._library is None:
             return Answer(False, _MISSING, is_final=True)
-        person = notice.target
-        if not isinstance(person, Person) or not person.sealed_chat_url:
+        sealed, purpose, language = _address_of(notice.target)
+        if not sealed:
             return Answer(False, "no address", is_final=True)
         try:
-            url = self._vault.open(person.sealed_chat_url, CHAT_PURPOSE).decode()
+            url = self._vault.open(sealed, purpose).decode()
             _check(url, self._allowed)
         except CannotOpen as error:
             return Answer(False, f"the address cannot be read: {error}")
         except ForbiddenHost as error:
             return Answer(False, str(error), is_final=True)
-        return await self._tell(url, notice, person.language or self._language)
+        return await self._tell(url, notice, language or self._language)
 
     async def _tell(self, url: str, notice: Notice, language: str) -> Answer:
         asset = self._library.AppriseAsset(http_redirects=0, service_timeout=self._timeout)
@@ -110,6 +122,17 @@ class ChatNotifier:
         except TimeoutError:
             return Answer(False, f"no answer within {self._timeout:g} s")
         return Answer(bool(is_delivered), f"{service}: {'taken' if is_delivered else 'refused or not reached'}")
+
+
+def _address_of(target: Endpoint | Person | Room | None) -> tuple[bytes | None, str, str | None]:
+    """The sealed address, what the vault bound it to, and the language that is read there."""
+    match target:
+        case Person():
+            return target.sealed_chat_url, CHAT_PURPOSE, target.language
+        case Room():
+            return target.sealed_url, PURPOSE, None
+        case _:
+            return None, CHAT_PURPOSE, None
 
 
 def _check(url: str, allowed_hosts: Sequence[str]) -> None:

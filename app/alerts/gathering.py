@@ -11,7 +11,8 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.contents import AlertFacts, Alerts, Content, Correction, read_digest, read_incident
-from app.alerts.notifiers import WEBHOOK, Endpoint, Notice, Person
+from app.alerts.groups import GROUP, Group, read_groups
+from app.alerts.notifiers import WEBHOOK, Endpoint, Notice, Person, Room
 from app.db.states import DeliveryKind
 from app.db.tables.alerts import Alert, Delivery, DeliveryAlert, Webhook
 from app.db.tables.complaints import Complaint, SlaClock
@@ -32,6 +33,7 @@ class Batch:
     alerts_of: Mapping[str, Sequence[int]]
     alerts: Mapping[int, Any]
     officers: Mapping[int, Any]
+    groups: Mapping[str, Group]
 
     def stands(self, row: Any) -> bool:
         """Whether there is still somebody to tell, and a reason to tell them."""
@@ -41,6 +43,8 @@ class Batch:
             officer = self.officers.get(officer_id)
             if officer is None or not officer.is_active:
                 return False
+        if (rule := _rule(row)) is not None and rule not in self.groups:
+            return False
         return row.kind is not DeliveryKind.ALERT or bool(self._standing(row))
 
     def notice(self, row: Any) -> Notice:
@@ -64,9 +68,11 @@ class Batch:
             case _:
                 return read_incident(payload)
 
-    def _target(self, row: Any) -> Endpoint | Person | None:
+    def _target(self, row: Any) -> Endpoint | Person | Room | None:
         if row.channel == WEBHOOK:
             return Endpoint(row.url, row.sealed_secret)
+        if (rule := _rule(row)) is not None:
+            return Room(self.groups[rule].sealed_url)
         if row.recipient.startswith(_OPERATOR):
             return Person(email=row.recipient.removeprefix(_OPERATOR))
         if (officer_id := _officer_id(row)) is None:
@@ -90,7 +96,8 @@ async def read_batch(connection: AsyncConnection, delivery_ids: Sequence[str]) -
         alerts_of[delivery_id].append(alert_id)
     alert_ids = {each for ids in alerts_of.values() for each in ids}
     alerts = {row.id: row for row in await connection.execute(_ALERTS.where(Alert.id.in_(alert_ids)))}
-    return Batch(rows, alerts_of, alerts, await _officers(connection, rows))
+    groups = await read_groups(connection) if any(_rule(row) is not None for row in rows) else {}
+    return Batch(rows, alerts_of, alerts, await _officers(connection, rows), groups)
 
 
 async def _officers(connection: AsyncConnection, rows: Sequence[Any]) -> dict[int, Any]:
@@ -103,6 +110,11 @@ async def _officers(connection: AsyncConnection, rows: Sequence[Any]) -> dict[in
 
 def _officer_id(row: Any) -> int | None:
     return int(row.recipient.removeprefix(_OFFICER)) if row.recipient.startswith(_OFFICER) else None
+
+
+def _rule(row: Any) -> str | None:
+    """The rule whose group is told."""
+    return str(row.recipient).removeprefix(GROUP) if row.recipient.startswith(GROUP) else None
 
 
 def _stands(alert: Any) -> bool:

@@ -58,12 +58,19 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """A chat group, by its sealed address; it reads the language of the house."""
+
+    sealed_url: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """One message for one recipient; `id` is the same however often it is sent. The console has no target."""
 
     id: str
     content: Content
-    target: Endpoint | Person | None = None
+    target: Endpoint | Person | Room | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.catalogue import CLOCKS
+from app.alerts.groups import Group, drop_group, put_group, read_groups
 from app.alerts.rules import WHO, Hours, PersonalChannel, Rule, Severity, value_of
 from app.complaint.errors import Conflict, InvalidInput, NotFound
 from app.db.tables.alerts import AlertRule
@@ -28,17 +29,19 @@ HIGHEST_PERCENT = 100
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A rule with who wrote it last."""
+    """A rule with who wrote it last, and its chat group as it may be shown."""
 
     rule: Rule
     updated_at: datetime
     updated_by: str
+    group: str | None
 
 
 async def list_rules(connection: AsyncConnection) -> list[Entry]:
     """Every rule, in force or switched off: those of the lower steps first."""
     statement = _RULES.order_by(AlertRule.from_step, AlertRule.name)
-    return [_entry(row) for row in await connection.execute(statement)]
+    groups = await read_groups(connection)
+    return [_entry(row, groups) for row in await connection.execute(statement)]
 
 
 async def find_rule(connection: AsyncConnection, name: str) -> Entry:
@@ -49,15 +52,17 @@ async def find_rule(connection: AsyncConnection, name: str) -> Entry:
     row = (await connection.execute(_RULES.where(AlertRule.name == name))).one_or_none()
     if row is None:
         raise NotFound(f"alert rule {name} does not exist")
-    return _entry(row)
+    return _entry(row, await read_groups(connection))
 
 
-async def add_rule(connection: AsyncConnection, rule: Rule, *, by: str, now: datetime) -> Entry:
-    """A new rule; it tells of what fires from now on.
+async def add_rule(
+    connection: AsyncConnection, rule: Rule, *, group: Group | None = None, by: str, now: datetime
+) -> Entry:
+    """A new rule, with a chat group where one is given; it tells of what fires from now on.
 
     Raises: InvalidInput, naming the field; Conflict, when there is one of that name.
     """
-    await _check(connection, rule)
+    await _check(connection, rule, has_group=group is not None)
     held = select(AlertRule.removed_at).where(AlertRule.name == rule.name)
     row = (await connection.execute(held)).one_or_none()
     if row is not None and row.removed_at is None:
@@ -67,18 +72,33 @@ async def add_rule(connection: AsyncConnection, rule: Rule, *, by: str, now: dat
         await connection.execute(insert(AlertRule).values(values))
     else:
         await connection.execute(update(AlertRule).where(AlertRule.name == rule.name).values(values))
+    if group is not None:
+        await put_group(connection, rule.name, group, by=by, now=now)
     return await find_rule(connection, rule.name)
 
 
-async def replace_rule(connection: AsyncConnection, rule: Rule, *, by: str, now: datetime) -> Entry:
-    """The rule of this name, as it shall be.
+async def replace_rule(
+    connection: AsyncConnection,
+    rule: Rule,
+    *,
+    group: Group | None = None,
+    keeps_group: bool = True,
+    by: str,
+    now: datetime,
+) -> Entry:
+    """The rule of this name, as it shall be; `keeps_group` leaves its chat group as it is where none is given.
 
     Raises: NotFound; InvalidInput, naming the field.
     """
-    await find_rule(connection, rule.name)
-    await _check(connection, rule)
+    before = await find_rule(connection, rule.name)
+    is_kept = keeps_group and before.group is not None
+    await _check(connection, rule, has_group=group is not None or is_kept)
     changed = update(AlertRule).where(AlertRule.name == rule.name)
     await connection.execute(changed.values(_values(rule, by, now)))
+    if group is not None:
+        await put_group(connection, rule.name, group, by=by, now=now)
+    elif not is_kept:
+        await drop_group(connection, rule.name)
     return await find_rule(connection, rule.name)
 
 
@@ -90,13 +110,16 @@ async def remove_rule(connection: AsyncConnection, name: str, *, by: str, now: d
     await find_rule(connection, name)
     gone = update(AlertRule).where(AlertRule.name == name)
     await connection.execute(gone.values(removed_at=now, updated_at=now, updated_by=by))
+    await drop_group(connection, name)
 
 
-async def _check(connection: AsyncConnection, rule: Rule) -> None:
+async def _check(connection: AsyncConnection, rule: Rule, *, has_group: bool) -> None:
     if not NAME.fullmatch(rule.name):
         raise InvalidInput("name", "must be 1 to 60 small letters, digits or -, no - at the ends")
     _check_steps(rule)
-    _check_words("who", rule.who, lambda word: WHO.fullmatch(word) is not None, _WHO_WORDS)
+    if not rule.who and not has_group:
+        raise InvalidInput("who", "must name at least one, unless the rule tells a group")
+    _check_words("who", rule.who or None, lambda word: WHO.fullmatch(word) is not None, _WHO_WORDS)
     _check_words("channels", rule.channels, lambda word: word in tuple(PersonalChannel), ", ".join(PersonalChannel))
     _check_words("clocks", rule.clocks, lambda word: word in CLOCKS["id"], ", ".join(CLOCKS["id"]))
     for field, codes, column in (
@@ -155,8 +178,9 @@ def _listed(words: Collection[str] | None) -> Sequence[str] | None:
     return sorted(words) if words is not None else None
 
 
-def _entry(row: Any) -> Entry:
-    return Entry(value_of(row), row.updated_at, row.updated_by)
+def _entry(row: Any, groups: Mapping[str, Group]) -> Entry:
+    group = groups.get(row.name)
+    return Entry(value_of(row), row.updated_at, row.updated_by, group.shown if group is not None else None)
 
 
 _WHO_WORDS = "assignee, officers, head, head+1 to head+9, bureau"

@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.alerts.directory import Directory, Person, Reached, read_directory
-from app.alerts.hours import office_of, when
+from app.alerts.directory import Directory, Reached, read_directory
+from app.alerts.groups import GROUP, read_groups
+from app.alerts.hours import Quiet, office_of, when
 from app.alerts.ladder import Level, Recipient, told
 from app.alerts.mutes import Mute, is_muted, mutes_at
-from app.alerts.notifiers import CONSOLE
+from app.alerts.notifiers import CHAT, CONSOLE
 from app.alerts.outbox import Message, Raised, refresh, withdraw
 from app.alerts.rules import Hours, Rule, Severity, active_rules
 from app.alerts.webhooks import recipients
@@ -28,14 +29,14 @@ _SEVERITIES = tuple(Severity)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """By which rule a person is told of an alert, when, and as what."""
+    """By which rule a person or a group is told of an alert, when, and as what."""
 
     at: datetime
     severity: Severity
     rule: str
     told_as: str
-    instead_of: str | None
-    for_officer_id: int | None
+    instead_of: str | None = None
+    for_officer_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -77,13 +78,17 @@ class _Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teller:
-    """Everything that decides who is told, read once for a batch; `everybody` are the console and the webhooks."""
+    """Everything that decides who is told, read once for a batch.
+
+    `everybody` are the console and the webhooks, `groups` the rules that have a chat group.
+    """
 
     rulebook: Rulebook
     rules: Sequence[Rule]
     mutes: Sequence[Mute]
     directory: Directory
     everybody: Sequence[Recipient]
+    groups: Collection[str] = ()
     now: datetime
 
     def messages(self, alerts: Sequence[Raised]) -> list[Message]:
@@ -95,8 +100,7 @@ class Teller:
             for each in self._everybody(raised):
                 heard = found.setdefault((each.channel, each.name), _Told(each.channel, each.name, each.webhook_id))
                 heard.hear(raised, self.now)
-            for channel, person, voice in self._people(raised):
-                name = f"officer:{person.id}"
+            for channel, name, voice in self._by_rules(raised):
                 found.setdefault((channel, name), _Told(channel, name)).hear(raised, voice.at, voice)
         return [each.message() for each in found.values()]
 
@@ -104,16 +108,20 @@ class Teller:
         units = self._codes({raised.row["unit_id"], raised.holder_id})
         return told(self.everybody, units=units, level=Level(raised.row["level"]), clock=raised.row["clock"])
 
-    def _people(self, raised: Raised) -> Iterator[tuple[str, Person, Voice]]:
+    def _by_rules(self, raised: Raised) -> Iterator[tuple[str, str, Voice]]:
         units = self._codes({raised.row["unit_id"]})
         clock, policy = raised.row["clock"], raised.row["rule"]
         for rule in self.rules:
             is_told = rule.tells(raised.row["step"], clock=clock, policy=policy, units=units, category=raised.category)
             if is_told and not self._is_muted(rule.name, raised):
+                if rule.name in self.groups:
+                    at = self._open_at(rule, raised.row["unit_id"], quiet=None)
+                    voice = Voice(at=at, severity=rule.severity, rule=rule.name, told_as="group")
+                    yield CHAT, f"{GROUP}{rule.name}", voice
                 for who in rule.who:
                     yield from self._answering(raised, rule, who)
 
-    def _answering(self, raised: Raised, rule: Rule, who: str) -> Iterator[tuple[str, Person, Voice]]:
+    def _answering(self, raised: Raised, rule: Rule, who: str) -> Iterator[tuple[str, str, Voice]]:
         answer = self.directory.answer(
             who, unit_id=raised.row["unit_id"], assignee_id=raised.assignee_id, channels=rule.channels
         )
@@ -121,7 +129,7 @@ class Teller:
             return
         for reached in answer.reached:
             voice = Voice(
-                at=self.due(reached, rule),
+                at=self._due(reached, rule),
                 severity=rule.severity,
                 rule=rule.name,
                 told_as=answer.told_as,
@@ -129,12 +137,15 @@ class Teller:
                 for_officer_id=reached.stands_in_for,
             )
             for channel in sorted(reached.person.channels & set(rule.channels)):
-                yield channel, reached.person, voice
+                yield channel, f"officer:{reached.person.id}", voice
 
-    def due(self, reached: Reached, rule: Rule) -> datetime:
+    def _due(self, reached: Reached, rule: Rule) -> datetime:
         """When the person is told by the rule."""
-        office = office_of(self.rulebook, reached.unit_id, self.now) if rule.hours is Hours.WORKING else None
         quiet = reached.person.quiet if rule.severity is not Severity.URGENT else None
+        return self._open_at(rule, reached.unit_id, quiet=quiet)
+
+    def _open_at(self, rule: Rule, unit_id: int | None, *, quiet: Quiet | None) -> datetime:
+        office = office_of(self.rulebook, unit_id, self.now) if rule.hours is Hours.WORKING else None
         return when(self.now, office=office, quiet=quiet, zone=self.rulebook.zone)
 
     def _is_muted(self, name: str, raised: Raised) -> bool:
@@ -164,6 +175,7 @@ async def make_teller(
         mutes=await mutes_at(connection, now),
         directory=directory,
         everybody=[_CONSOLE, *await recipients(connection)],
+        groups=await read_groups(connection) if told_by else (),
         now=now,
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.contents import Trial
-from app.alerts.notifiers import CHAT, Endpoint, Notice, Notifier, Person
+from app.alerts.notifiers import CHAT, Endpoint, Notice, Notifier, Person, Room
 from app.alerts.outbox import message_id
 from app.complaint.errors import Conflict, NotFound
 from app.db.tables.people import Officer
@@ -22,7 +22,7 @@ class Aim:
     """Whom a test is for, and how they are reached."""
 
     to: str
-    target: Endpoint | Person | None
+    target: Endpoint | Person | Room | None
     webhook_id: int | None = None
 
 

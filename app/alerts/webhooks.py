@@ -111,7 +111,7 @@ async def create(
 async def visible_webhooks(connection: AsyncConnection, scope: Scope) -> list[WebhookView]:
     """The webhooks whose units all lie within the caller's, oldest first."""
     statement = select(*Webhook.__table__.c).where(Webhook.is_active).order_by(Webhook.id)
-    views = [_view(row) for row in await connection.execute(statement)]
+    views = [_view(row) for row in await connection.execute(statement) if set(row.events) <= set(EVENTS)]
     if scope.is_whole:
         return views
     covered = await _covered_codes(connection, scope)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 from app.alerts import mutes, rule_changes
+from app.alerts.groups import Group, seal_group
 from app.alerts.mutes import MuteView, NewMute
 from app.alerts.rule_changes import MAX_EVERY, MAX_STEP, Entry
 from app.alerts.rules import Hours, PersonalChannel, Rule, Severity
@@ -15,8 +16,8 @@ from app.api.auth import SupervisorDep, WholeAdminDep
 from app.api.bodies import RowId, Sent
 from app.api.instants import Instant
 from app.api.paging import CursorsDep, CursorText, Limit, last_id, next_link
-from app.dependencies import CallerDep, Now, Reading, Writing
-from app.people.audit import record
+from app.dependencies import CallerDep, House, HouseDep, Now, Reading, Writing
+from app.people.audit import Details, record
 
 router = APIRouter(tags=["alerts"])
 
@@ -39,7 +40,11 @@ class RuleWords(Sent):
     every: Annotated[int, Field(ge=1, le=MAX_EVERY, description="Of the reminders only each nth.")] = 1
     who: Annotated[
         list[Name],
-        Field(min_length=1, max_length=20, description="assignee, officers, head, head+1 to head+9, bureau."),
+        Field(
+            max_length=20,
+            default_factory=list,
+            description="assignee, officers, head, head+1 to head+9, bureau; none for a rule that tells a group alone.",
+        ),
     ]
     channels: Annotated[list[PersonalChannel], Field(min_length=1, max_length=10, default_factory=lambda: _CHANNELS)]
     severity: Annotated[Severity, Field(description="What is urgent comes through quiet hours.")] = Severity.NORMAL
@@ -49,6 +54,14 @@ class RuleWords(Sent):
     units: Annotated[Names | None, Field(description="Codes, each with all units below it.")] = None
     categories: Names | None = None
     is_active: bool = True
+    group_url: Annotated[
+        SecretStr | None,
+        Field(
+            max_length=2_000,
+            description="An Apprise URL of a chat group that is told too; kept sealed, shown masked as `group`. "
+            "Left out, the group stays; null removes it.",
+        ),
+    ] = None
 
     def rule(self, name: str) -> Rule:
         """The rule of this name."""
@@ -93,6 +106,7 @@ class RuleAnswer(BaseModel):
     units: list[str] | None
     categories: list[str] | None
     is_active: bool
+    group: Annotated[str | None, Field(description="The chat group, without what is secret in its address.")]
     updated_at: Instant
     updated_by: str
 
@@ -105,7 +119,7 @@ class RuleAnswer(BaseModel):
             for field in ("clocks", "policies", "units", "categories")
         }
         plain = {field: getattr(rule, field) for field in Rule.__slots__ if field not in sets}
-        return cls(**plain, **sets, updated_at=entry.updated_at, updated_by=entry.updated_by)
+        return cls(**plain, **sets, group=entry.group, updated_at=entry.updated_at, updated_by=entry.updated_by)
 
 
 class RuleList(BaseModel):
@@ -161,11 +175,12 @@ async def list_rules(connection: Reading, _caller: CallerDep, now: Now) -> RuleL
 
 @router.post("/alert-rules", status_code=201, responses={409: {"description": "There is a rule of that name."}})
 async def add_rule(
-    response: Response, connection: Writing, caller: WholeAdminDep, now: Now, body: NewRule
+    response: Response, connection: Writing, caller: WholeAdminDep, house: HouseDep, now: Now, body: NewRule
 ) -> RuleAnswer:
     """A new rule; it tells of what fires from now on."""
-    made = await rule_changes.add_rule(connection, body.rule(body.name), by=caller.name, now=now)
-    await _note(connection, caller.name, "alert-rule.create", body.name, now)
+    rule, group = body.rule(body.name), _group(body, house)
+    made = await rule_changes.add_rule(connection, rule, group=group, by=caller.name, now=now)
+    await _note(connection, caller.name, "alert-rule.create", body.name, now, has_group=group is not None)
     response.headers["Location"] = f"/api/v1/alert-rules/{body.name}"
     return RuleAnswer.of(made)
 
@@ -177,10 +192,15 @@ async def one_rule(connection: Reading, _caller: CallerDep, name: RuleName) -> R
 
 
 @router.put("/alert-rules/{name}")
-async def put_rule(connection: Writing, caller: WholeAdminDep, now: Now, name: RuleName, body: RuleWords) -> RuleAnswer:
-    """The rule as it shall be, whole; messages that wait already stay as they are."""
-    changed = await rule_changes.replace_rule(connection, body.rule(name), by=caller.name, now=now)
-    await _note(connection, caller.name, "alert-rule.change", name, now)
+async def put_rule(
+    connection: Writing, caller: WholeAdminDep, house: HouseDep, now: Now, name: RuleName, body: RuleWords
+) -> RuleAnswer:
+    """The rule as it shall be, whole but for a group that is left out; messages that wait already stay as they are."""
+    names_group = "group_url" in body.model_fields_set
+    changed = await rule_changes.replace_rule(
+        connection, body.rule(name), group=_group(body, house), keeps_group=not names_group, by=caller.name, now=now
+    )
+    await _note(connection, caller.name, "alert-rule.change", name, now, has_group=names_group)
     return RuleAnswer.of(changed)
 
 
@@ -238,8 +258,15 @@ async def lift_mute(connection: Writing, caller: SupervisorDep, now: Now, mute_i
     return MuteAnswer.of(lifted)
 
 
-async def _note(connection: Writing, actor: str, action: str, name: str, now: Now) -> None:
-    await record(connection, actor=actor, action=action, subject=f"alert-rule {name}", now=now)
+def _group(body: RuleWords, house: House) -> Group | None:
+    if body.group_url is None:
+        return None
+    return seal_group(body.group_url.get_secret_value(), house.vault, house.settings.allowed_webhook_hosts)
+
+
+async def _note(connection: Writing, actor: str, action: str, name: str, now: Now, *, has_group: bool = False) -> None:
+    details: Details = {"changed": ["group_url"]} if has_group else {}
+    await record(connection, actor=actor, action=action, subject=f"alert-rule {name}", details=details, now=now)
 
 
 def _set(names: list[str] | None) -> frozenset[str] | None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app.alerts.groups import seal_group
 from app.alerts.mutes import MuteView, NewMute, find_mute, lift, mute
 from app.alerts.rule_changes import Entry, add_rule, find_rule, list_rules, remove_rule, replace_rule
 from app.alerts.rules import Hours, Rule, Severity
@@ -18,7 +19,7 @@ from app.commands.sources import Json
 from app.complaint.errors import NotFound
 from app.db.scope import WHOLE
 from app.db.session import reading, writing
-from app.people.audit import record
+from app.people.audit import Details, record
 
 rules = typer.Typer(help="Who is told of which step, how and at which hours.", no_args_is_help=True)
 
@@ -48,7 +49,7 @@ def show_one(name: str, as_json: Json = False) -> None:
 def set_rule(
     name: str,
     from_step: Annotated[int, typer.Option("--from", help="Percent of the target; 101 is the first reminder.")],
-    who: Annotated[list[str], typer.Option(help="assignee, officers, head, head+1 to head+9, bureau.")],
+    who: Annotated[Words, typer.Option(help="assignee, officers, head, head+1 to head+9, bureau.")] = None,
     to_step: Annotated[int | None, typer.Option("--to", help="Left out: every step that follows.")] = None,
     every: Annotated[int, typer.Option(help="Of the reminders only each nth.")] = 1,
     channel: Annotated[Words, typer.Option(help="email, chat; both when left out.")] = None,
@@ -58,18 +59,23 @@ def set_rule(
     policy: Annotated[Words, typer.Option(help="Only these policies.")] = None,
     unit: Annotated[Words, typer.Option(help="Only these units and those below.")] = None,
     category: Annotated[Words, typer.Option(help="Only these categories.")] = None,
+    group_url: Annotated[
+        str | None, typer.Option(help="Apprise URL of a chat group to tell too, kept encrypted; - asks for it.")
+    ] = None,
+    no_group: Annotated[bool, typer.Option("--no-group", help="Tell the chat group of this rule no more.")] = False,
     description: str = "",
     off: Annotated[bool, typer.Option("--off", help="Keep it, but tell nobody by it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the rule, or replace it whole."""
+    """Make the rule, or replace it whole; a chat group that it tells stays until it is named or taken away."""
+    group_url = _asked(group_url, no_group=no_group)
     rule = Rule(
         name=name,
         description=description,
         from_step=from_step,
         to_step=to_step,
         every=every,
-        who=tuple(who),
+        who=tuple(who or ()),
         channels=tuple(channel or ("chat", "email")),
         severity=severity,
         hours=hours,
@@ -79,7 +85,13 @@ def set_rule(
         categories=frozenset(category) if category else None,
         is_active=not off,
     )
-    show(_document(run(_set(rule))), as_json=as_json)
+    show(_document(run(_set(rule, group_url, keeps_group=not no_group))), as_json=as_json)
+
+
+def _asked(group_url: str | None, *, no_group: bool) -> str | None:
+    if group_url is not None and no_group:
+        raise typer.BadParameter("either --group-url or --no-group")
+    return str(typer.prompt("Group URL", hide_input=True, err=True)) if group_url == "-" else group_url
 
 
 @rules.command("remove")
@@ -116,14 +128,20 @@ async def _find(name: str) -> Entry:
         return await find_rule(connection, name)
 
 
-async def _set(rule: Rule) -> Entry:
+async def _set(rule: Rule, group_url: str | None, *, keeps_group: bool) -> Entry:
     now = utc_now()
     async with open_plant() as plant, writing(plant.engine) as connection:
+        allowed = plant.settings.allowed_webhook_hosts
+        group = seal_group(group_url, plant.vault, allowed) if group_url is not None else None
+        change: dict[str, Any] = {"group": group, "by": ACTOR, "now": now}
         try:
-            done, action = await replace_rule(connection, rule, by=ACTOR, now=now), "alert-rule.change"
+            done = await replace_rule(connection, rule, keeps_group=keeps_group, **change)
+            action = "alert-rule.change"
         except NotFound:
-            done, action = await add_rule(connection, rule, by=ACTOR, now=now), "alert-rule.create"
-        await record(connection, actor=ACTOR, action=action, subject=f"alert-rule {rule.name}", now=now)
+            done, action = await add_rule(connection, rule, **change), "alert-rule.create"
+        details: Details = {"changed": ["group_url"]} if group is not None or not keeps_group else {}
+        subject = f"alert-rule {rule.name}"
+        await record(connection, actor=ACTOR, action=action, subject=subject, details=details, now=now)
         return done
 
 
@@ -160,4 +178,4 @@ async def _unmute(mute_id: int) -> MuteView:
 def _document(entry: Entry) -> dict[str, Any]:
     plain = asdict(entry.rule)
     plain |= {name: sorted(value) for name, value in plain.items() if isinstance(value, frozenset)}
-    return {**plain, "updated_at": entry.updated_at, "updated_by": entry.updated_by}
+    return {**plain, "group": entry.group, "updated_at": entry.updated_at, "updated_by": entry.updated_by}

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from app.alerts.groups import find_room
 from app.alerts.notifiers import CHAT, CONSOLE, EMAIL, WEBHOOK
 from app.alerts.trials import Aim, Outcome, find_officer, find_operators, try_out
 from app.alerts.webhooks import endpoint
@@ -38,11 +39,12 @@ def test_channel(
             help="An officer, for email and chat; email without it goes to TANGGAP_OPERATOR_EMAIL. Or a webhook's id.",
         ),
     ] = None,
+    rule: Annotated[str | None, typer.Option(help="The chat group of this alert rule, for chat.")] = None,
     as_json: Json = False,
 ) -> None:
     """Send one harmless message now and say what came of it; nothing of it is stored."""
-    _check(channel, to)
-    outcomes = run(_test(channel, to))
+    _check(channel, to, rule)
+    outcomes = run(_test(channel, to, rule))
     if as_json:
         show({"items": outcomes}, as_json=True)
     else:
@@ -51,11 +53,13 @@ def test_channel(
         raise typer.Exit(FAILED)
 
 
-def _check(channel: Channel, to: str | None) -> None:
+def _check(channel: Channel, to: str | None, rule: str | None) -> None:
+    if rule is not None and (channel is not Channel.CHAT or to is not None):
+        raise typer.BadParameter("--rule is for chat, and without --to")
     if channel is Channel.CONSOLE and to is not None:
         raise typer.BadParameter("the console is for nobody in particular: leave out --to")
-    if channel is Channel.CHAT and to is None:
-        raise typer.BadParameter("chat needs --to USERNAME")
+    if channel is Channel.CHAT and to is None and rule is None:
+        raise typer.BadParameter("chat needs --to USERNAME or --rule NAME")
     if channel is Channel.WEBHOOK and not (to and to.isascii() and to.isdigit() and len(to) < 10):
         raise typer.BadParameter("webhook needs --to ID, the number of the webhook")
 
@@ -69,14 +73,17 @@ def _tell(outcomes: Sequence[Outcome]) -> None:
             say(f"tanggap: {way} was not delivered: {each.answer}")
 
 
-async def _test(channel: Channel, to: str | None) -> list[Outcome]:
+async def _test(channel: Channel, to: str | None, rule: str | None) -> list[Outcome]:
     async with open_plant() as plant:
-        aims = await _aims(plant, channel, to)
+        aims = await _aims(plant, channel, to, rule)
         async with open_post(plant) as post:
             return [await try_out(post.notifiers[channel], aim, now=utc_now()) for aim in aims]
 
 
-async def _aims(plant: Plant, channel: Channel, to: str | None) -> list[Aim]:
+async def _aims(plant: Plant, channel: Channel, to: str | None, rule: str | None) -> list[Aim]:
+    if rule is not None:
+        async with reading(plant.engine) as connection:
+            return [Aim(f"the group of {rule}", await find_room(connection, rule))]
     if channel is Channel.CONSOLE:
         return [Aim(CONSOLE, None)]
     if to is None:

@@ -45,7 +45,8 @@ class Alert(Schema):
 class Delivery(Schema):
     """One message to one recipient, to be sent after commit; `id` is the idempotency key (webhook-id).
 
-    `recipient` is `console`, `webhook:<id>` or `officer:<id>`; an officer's address is looked up when it is sent.
+    `recipient` is `console`, `webhook:<id>`, `officer:<id>`, `operator:<address>` or `group:<rule>`; the address of an
+    officer or a group is looked up when it is sent.
     `payload` of an alert and of its correction: {"alert_ids": the other alerts told in the same message, "rules":
     the rules by which it is sent, "severity", "told_as": what the officer is to the complaint, "instead_of": whom
     nobody answers for, "for_officer_id": whose delegate it is}, each only where it says something. Of a digest: {"on",
@@ -113,7 +114,8 @@ class Webhook(Schema):
     """Where alerts of a caller's units are posted, with the sealed signing secret.
 
     `failing_since` is the first failure since the last message that arrived; `off_at` is when nothing but failures
-    made us stop.
+    made us stop. The chat group of an alert rule is kept here too: its `events` are ["rule"], its `filters` {"rule":
+    the rule's name}, `url` is the address without what is secret in it, and `sealed_secret` the address.
     """
 
     __tablename__ = "webhook"
