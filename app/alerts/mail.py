@@ -193,21 +193,27 @@ class MailNotifier:
         return None
 
     async def _connected(self) -> _Wire:
-        server = self._server
-        client = aiosmtplib.SMTP(
-            hostname=server.host,
-            port=server.port,
-            username=server.username,
-            password=server.password,
-            use_tls=server.is_tls,
-            start_tls=server.starttls,
-            timeout=self._timeout,
-            tls_context=self._context,
-            # The name of this machine would be asked for over the network, and is nobody's business.
-            local_hostname=server.domain,
-        )
+        client = client_of(self._server, timeout=timedelta(seconds=self._timeout), context=self._context)
         await client.connect()
         return _Wire(client)
+
+
+def client_of(
+    server: MailServer, *, timeout: timedelta, context: ssl.SSLContext | None = None, is_bare: bool = False
+) -> aiosmtplib.SMTP:
+    """A client that signs in when it connects, as the server's address says; a bare one leaves that to its user."""
+    return aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        username=None if is_bare else server.username,
+        password=None if is_bare else server.password,
+        use_tls=server.is_tls,
+        start_tls=False if is_bare else server.starttls,
+        timeout=timeout.total_seconds(),
+        tls_context=context,
+        # The name of this machine would be asked for over the network, and is nobody's business.
+        local_hostname=server.domain,
+    )
 
 
 @dataclass(slots=True)

@@ -10,6 +10,11 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.alerts.chat_check import check_chats
+from app.alerts.mail import MailServer
+from app.alerts.mail_check import check_mail
+from app.alerts.messages import say_matter
+from app.alerts.webhooks import notice_webhooks
 from app.clock import utc_now
 from app.commands.frame import open_plant, run, say, show
 from app.commands.sources import Json
@@ -21,15 +26,20 @@ from app.db.states import AlertState
 from app.db.tables.alerts import Alert
 from app.db.tables.complaints import Complaint
 from app.db.tables.machine import Worker
+from app.db.tables.people import Officer
 from app.db.tables.rules import Policy
 from app.db.tables.units import Unit
 from app.intake.notices import open_notice_counts
 from app.intake.sources import list_sources, open_reject_counts
 from app.people.keys import count_outdated
 from app.pulling import Plant
+from app.settings import Settings
+from app.watching import find_faults
 
 _SILENT = timedelta(minutes=1)
 _SKEW = timedelta(seconds=5)
+_TOLD_AS_FAULTS = frozenset({"source_rejects", "calendar", "disk", "alerts_late", "webhook_off"})
+"""What operators are told of by themselves too; the other matters have findings of their own here."""
 
 
 class Unwell(DomainError):
@@ -50,7 +60,7 @@ def doctor(as_json: Json = False) -> None:
 
 async def _examine() -> list[str]:
     async with open_plant() as plant:
-        findings = list(plant.settings.weaknesses())
+        findings = [*plant.settings.weaknesses(), *await _mail(plant.settings)]
         try:
             async with reading(plant.engine) as connection:
                 return findings + [each async for each in _look(plant, connection)]
@@ -75,6 +85,12 @@ async def _look(plant: Plant, connection: AsyncConnection) -> AsyncIterator[str]
         yield finding
     async for finding in _keys(plant, connection):
         yield finding
+    async for finding in _messages(plant, connection):
+        yield finding
+    async for fault in find_faults(plant, connection, utc_now()):
+        if fault.what in _TOLD_AS_FAULTS:
+            what, advice = say_matter(fault.key, fault.what, fault.about, "en")
+            yield f"{what}. {advice}" if advice else what
 
 
 async def _machine(connection: AsyncConnection) -> AsyncIterator[str]:
@@ -115,6 +131,27 @@ async def _data(connection: AsyncConnection) -> AsyncIterator[str]:
     dead = await connection.scalar(select(func.count()).where(Alert.state == AlertState.DEAD))
     if dead:
         yield f"{dead} alerts could not be delivered to anybody: see GET /api/v1/alerts?state=dead"
+
+
+async def _messages(plant: Plant, connection: AsyncConnection) -> AsyncIterator[str]:
+    settings = plant.settings
+    if settings.smtp_url is None:
+        is_mailed = Officer.is_active, Officer.email.is_not(None)
+        count = await connection.scalar(select(func.count()).where(*is_mailed)) or 0
+        if count or settings.operator_email:
+            whom = f"{count} officers" if count else "those who run this installation"
+            yield f"{whom} are to be told by e-mail, and it is not set up: set TANGGAP_SMTP_URL"
+    elif not settings.operator_email and not await notice_webhooks(connection):
+        yield "nobody is told when something is wrong with this installation: set TANGGAP_OPERATOR_EMAIL"
+    async for finding in check_chats(connection, plant.vault, settings.allowed_webhook_hosts):
+        yield finding
+
+
+async def _mail(settings: Settings) -> list[str]:
+    if settings.smtp_url is None:
+        return []
+    fault = await check_mail(MailServer.parse(settings.smtp_url.get_secret_value()))
+    return [fault] if fault is not None else []
 
 
 async def _keys(plant: Plant, connection: AsyncConnection) -> AsyncIterator[str]:

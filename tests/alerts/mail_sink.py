@@ -28,8 +28,18 @@ class MailSink:
     logins: list[tuple[str, str]] = field(default_factory=list)
     was_tls: list[bool] = field(default_factory=list)
     is_silent: bool = False
+    sender_answer: str = ""
+    """What MAIL is refused with; empty takes every sender."""
     drops_after: int = 0
     """Messages after which a connection is cut off without a word; 0 never."""
+
+    async def handle_MAIL(
+        self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.sender_answer:
+            return self.sender_answer
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(self, server: Any, session: Session, envelope: Envelope, address: str, _: list[str]) -> str:
         if self.is_silent:
@@ -53,7 +63,7 @@ class MailSink:
 
     def authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: LoginPassword) -> AuthResult:
         self.logins.append((data.login.decode(), data.password.decode()))
-        return AuthResult(success=data.password == b"kata sandi")
+        return AuthResult(success=data.password == b"kata sandi", handled=False)
 
 
 @contextlib.asynccontextmanager

@@ -339,6 +339,17 @@ def test_doctor_warns_of_a_short_key(tanggap):
     assert "could be guessed" in tanggap("doctor", secret_key="pendek").out
 
 
+def test_doctor_tries_the_mail_server_and_tells_of_a_full_disk(tanggap):
+    settings = {"smtp_url": "smtp://127.0.0.1:1", "operator_email": "ops@example.go.id", "disk_left_percent": 100}
+    told = tanggap("doctor", **settings).out
+    assert "the mail server 127.0.0.1:1 refuses connections" in told
+    assert "is nearly full" in told and "Free or enlarge it" in told
+    assert (
+        "are to be told by e-mail, and it is not set up: set TANGGAP_SMTP_URL"
+        in tanggap("doctor", operator_email="ops@example.go.id").out
+    )
+
+
 @one_engine
 def test_a_sweep_says_what_it_raised(tanggap):
     tanggap("import", str(BOSTON), "--profile", "boston311", "--history")
