@@ -108,6 +108,18 @@ async def find_officer(connection: AsyncConnection, officer_id: int, *, scope: S
     return found[0]
 
 
+async def find_by_username(connection: AsyncConnection, username: str, *, scope: Scope) -> OfficerEntry:
+    """The person who signs in by this name.
+
+    Raises: NotFound, when there is none whose units all lie within `scope`.
+    """
+    officer_id = await connection.scalar(select(Officer.id).where(Officer.username == username))
+    found = await list_officers(connection, scope=scope, limit=1, only=officer_id or 0)
+    if not found:
+        raise NotFound(f"officer {username[:80]} is not known")
+    return found[0]
+
+
 _ENTRY_COLUMNS = ("id", "username", "name", "role", "is_active", "locked_until", "created_at")
 
 
