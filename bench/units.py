@@ -76,10 +76,8 @@ class Place:
 
     async def open(self, groups: Sequence[Group]) -> object:
         """Our open figures of these groups."""
-        units = below(groups, self.rules)
-        found = await open_tallies(
-            self.ours, units, knife(LIVE, WHOLE_CUT, tells_units=len(groups) > 1), with_unrouted=False, now=self.now
-        )
+        cut = knife(LIVE, WHOLE_CUT, below(groups, self.rules), tells_units=len(groups) > 1)
+        found = await open_tallies(self.ours, cut, with_unrouted=False, now=self.now)
         return gather_open(found, groups, self.rules)
 
     async def period(self, groups: Sequence[Group], span: Period) -> object:

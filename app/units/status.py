@@ -73,13 +73,12 @@ async def read_parts(
     cut: Cut = WHOLE_CUT,
 ) -> list[dict[str | None, Status]]:
     """The status of each part of each group that has anything to tell, by what the cut tells parts apart."""
-    units = below(groups, rules)
     # One group is the same sum whether or not its units are told apart on the way.
-    blade = knife(ground, cut, tells_units=len(groups) > 1)
-    open_ones = await open_tallies(connection, units, blade, with_unrouted=with_unrouted, now=now)
-    cycles, days = await cycle_tallies(connection, units, blade, period)
-    reported = await reported_tallies(connection, units, blade, period)
-    held = await holding_tallies(connection, units, blade, period)
+    cutting = knife(ground, cut, below(groups, rules), tells_units=len(groups) > 1)
+    open_ones = await open_tallies(connection, cutting, with_unrouted=with_unrouted, now=now)
+    cycles, days = await cycle_tallies(connection, cutting, period)
+    reported = await reported_tallies(connection, cutting, period)
+    held = await holding_tallies(connection, cutting, period)
     found: list[dict[str | None, _Parts]] = [defaultdict(_Parts) for _ in groups]
     tree = _Tree(groups, rules.ancestors)
     for (unit_id, value), opened in open_ones.items():

@@ -10,9 +10,12 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BindParameter,
     ColumnElement,
+    CompoundSelect,
     String,
     and_,
+    bindparam,
     case,
     cast,
     func,
@@ -28,11 +31,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.complaint.cycles import CITIZEN_CLOCKS
 from app.db.among import among
 from app.db.column_types import UtcDateTime
+from app.db.cursors import PREPARED
 from app.sla.scorecard import AGE_LIMITS, Scorecard
 from app.sla.terms import State
 from app.units.figures import DayTally, HoldingTally, OpenTally
 from app.units.periods import Period
-from app.units.slices import Knife, Rows
+from app.units.slices import Blade, Knife, Rows, kept
 
 # Spelled as the partial indexes spell their condition: SQLite recognises it in no other form.
 _OPEN = text("complaint.is_open")
@@ -41,58 +45,35 @@ _STOPPED = (State.MET, State.MISSED)
 _STILL_OPEN = (State.RUNNING, State.PAUSED)
 _DAY_AHEAD = timedelta(hours=24)
 
-UnitIds = list[int]
-"""All units that are asked about, those below too: one bound list, so that the statement is spelled alike for any."""
 Key = tuple[int | None, str | None]
 """A unit, and the part of a cut that a figure belongs to."""
 
 
 async def open_tallies(
-    connection: AsyncConnection, units: UnitIds, knife: Knife, *, with_unrouted: bool, now: datetime
+    connection: AsyncConnection, knife: Knife, *, with_unrouted: bool, now: datetime
 ) -> dict[Key, OpenTally]:
     """The open complaints of each of the units, and under None those that no unit holds.
 
     It reads open complaints only, however many are closed.
     """
-    complaint = knife.ground.complaint.c
-    place = among(complaint.unit_id, "units")
-    due_at, reported_at = complaint.next_due_at, complaint.reported_at
-    holder = knife.holder(complaint.unit_id)
-    statement: Rows = (
-        select(
-            holder,
-            knife.value,
-            func.count(),
-            _count(due_at < now),
-            _count(and_(due_at >= now, due_at < now + _DAY_AHEAD)),
-            _count(complaint.assignee_id.is_(None)),
-            func.min(reported_at, type_=UtcDateTime),
-            *(_count(reported_at >= now - limit) for limit in AGE_LIMITS),
-        )
-        .select_from(knife.ground.complaint)
-        .where(_OPEN, or_(place, complaint.unit_id.is_(None)) if with_unrouted else place)
-        .group_by(holder, *knife.groups)
-    )
-    return {
-        (row[0], row[1]): _open_tally(row[1:])
-        for row in await connection.execute(knife.narrow(statement), {"units": units})
-    }
+    edges = {f"reported_{place}": now - limit for place, limit in enumerate(AGE_LIMITS)}
+    values = {**knife.values, "now": now, "ahead": now + _DAY_AHEAD, **edges}
+    rows = await connection.execute(_open_statement(knife.blade, with_unrouted), values)
+    return {(row[0], row[1]): _open_tally(row[1:]) for row in rows}
 
 
 async def cycle_tallies(
-    connection: AsyncConnection, units: UnitIds, knife: Knife, period: Period
+    connection: AsyncConnection, knife: Knife, period: Period
 ) -> tuple[dict[tuple[Key, str], Scorecard], dict[tuple[Key, int], DayTally]]:
     """For each unit and clock: the cycles that started in the period, were due in it, and stopped in it.
 
     The citizen's clocks belong to the unit that holds the complaint, the others to the unit that ran them. Then, for
     each unit and day of the period (by its place in it), what was due and what was resolved on it.
     """
-    cycle = _cycles(knife, period)
     cards: dict[tuple[Key, str], Scorecard] = {}
     days: dict[tuple[Key, int], DayTally] = defaultdict(DayTally)
-    for what, unit_id, value, clock, place, *figures in await connection.execute(
-        union_all(_by_clock(cycle), _due_by_day(cycle), _stopped_by_day(cycle)), {"units": units}
-    ):
+    statement = _cycle_statement(knife.blade, len(period.days))
+    for what, unit_id, value, clock, place, *figures in await connection.execute(statement, _values(knife, period)):
         if what == "clock":
             cards[(unit_id, value), clock] = _scorecard(*figures)
         else:
@@ -101,51 +82,94 @@ async def cycle_tallies(
 
 
 async def reported_tallies(
-    connection: AsyncConnection, units: UnitIds, knife: Knife, period: Period
+    connection: AsyncConnection, knife: Knife, period: Period
 ) -> dict[tuple[Key, int], DayTally]:
     """For each unit and day of the period: the complaints reported on it, and what became of them."""
-    complaint = knife.ground.complaint.c
+    rows = await connection.execute(_reported_statement(knife.blade, len(period.days)), _values(knife, period))
+    return {
+        ((unit_id, value), place): DayTally(received=count, reopened=reopened, sent_back=sent_back, hops=int(hops))
+        for unit_id, value, place, count, reopened, sent_back, hops in rows
+    }
+
+
+async def holding_tallies(connection: AsyncConnection, knife: Knife, period: Period) -> dict[Key, HoldingTally]:
+    """For each unit: its stints that ended in the period, and what it had in them of the citizens' wait."""
+    return {
+        (unit_id, value): HoldingTally(stints=count, held_s=int(held_s or 0))
+        for unit_id, value, count, held_s in await connection.execute(
+            _holding_statement(knife.blade, len(period.days)), _values(knife, period)
+        )
+    }
+
+
+def _values(knife: Knife, period: Period) -> dict[str, object]:
+    midnights = {f"day_{place}": day.since for place, day in enumerate(period.days)}
+    return {**knife.values, "since": period.since, "until": period.until, **midnights}
+
+
+@kept
+def _open_statement(blade: Blade, with_unrouted: int) -> Rows:
+    complaint = blade.ground.complaint.c
+    place = among(complaint.unit_id, "units")
+    due_at, reported_at, holder = complaint.next_due_at, complaint.reported_at, blade.holder(complaint.unit_id)
+    now, ahead = _instant("now"), _instant("ahead")
     statement: Rows = (
         select(
-            knife.holder(complaint.unit_id).label("unit_id"),
-            knife.value,
-            _place(complaint.reported_at, period).label("place"),
+            holder,
+            blade.value,
+            func.count(),
+            _count(due_at < now),
+            _count(and_(due_at >= now, due_at < ahead)),
+            _count(complaint.assignee_id.is_(None)),
+            func.min(reported_at, type_=UtcDateTime),
+            *(_count(reported_at >= _instant(f"reported_{each}")) for each in range(len(AGE_LIMITS))),
+        )
+        .select_from(blade.ground.complaint)
+        .where(_OPEN, or_(place, complaint.unit_id.is_(None)) if with_unrouted else place)
+        .group_by(holder, *blade.groups)
+    )
+    # The open ones are found by their own index, however many units are asked for; what a cut keeps of them differs.
+    return statement.prefix_with(PREPARED) if blade.is_whole else blade.narrow(statement)
+
+
+@kept
+def _cycle_statement(blade: Blade, days: int) -> CompoundSelect[Any]:
+    cycle = _cycles(blade, days)
+    return union_all(_by_clock(cycle), _due_by_day(cycle), _stopped_by_day(cycle))
+
+
+@kept
+def _reported_statement(blade: Blade, days: int) -> Rows:
+    complaint = blade.ground.complaint.c
+    statement: Rows = (
+        select(
+            blade.holder(complaint.unit_id).label("unit_id"),
+            blade.value,
+            _place(complaint.reported_at, days).label("place"),
             complaint.reopen_count,
             complaint.rework_count,
             complaint.hops,
         )
-        .select_from(knife.ground.complaint)
-        .where(among(complaint.unit_id, "units"), _is_in(complaint.reported_at, period))
+        .select_from(blade.ground.complaint)
+        .where(among(complaint.unit_id, "units"), _is_in(complaint.reported_at))
     )
-    found = knife.narrow(statement).subquery("reported").c
+    found = blade.narrow(statement).subquery("reported").c
     figures = (func.count(), _count(found.reopen_count > 0), _count(found.rework_count > 0), func.sum(found.hops))
     keys = found.unit_id, found.value, found.place
-    return {
-        ((unit_id, value), place): DayTally(received=count, reopened=reopened, sent_back=sent_back, hops=int(hops))
-        for unit_id, value, place, count, reopened, sent_back, hops in await connection.execute(
-            select(*keys, *figures).group_by(*keys), {"units": units}
-        )
-    }
+    return select(*keys, *figures).group_by(*keys)
 
 
-async def holding_tallies(
-    connection: AsyncConnection, units: UnitIds, knife: Knife, period: Period
-) -> dict[Key, HoldingTally]:
-    """For each unit: its stints that ended in the period, and what it had in them of the citizens' wait."""
-    stint = knife.ground.stint.c
-    holder = knife.holder(stint.unit_id)
+@kept
+def _holding_statement(blade: Blade, _days: int) -> Rows:
+    stint = blade.ground.stint.c
+    holder = blade.holder(stint.unit_id)
     statement: Rows = (
-        select(holder, knife.value, func.count(), func.sum(stint.held_s))
-        .select_from(knife.ground.stint)
-        .where(among(stint.unit_id, "units"), _is_in(stint.ended_at, period), stint.held_s.is_not(None))
-        .group_by(holder, *knife.groups)
+        select(holder, blade.value, func.count(), func.sum(stint.held_s))
+        .select_from(blade.ground.stint)
+        .where(among(stint.unit_id, "units"), _is_in(stint.ended_at), stint.held_s.is_not(None))
+        .group_by(holder, *blade.groups)
     )
-    return {
-        (unit_id, value): HoldingTally(stints=count, held_s=int(held_s or 0))
-        for unit_id, value, count, held_s in await connection.execute(
-            knife.narrow(statement, stint.complaint_id), {"units": units}
-        )
-    }
+    return blade.narrow(statement, stint.complaint_id)
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
@@ -161,31 +185,30 @@ def _open_tally(row: Sequence[Any]) -> OpenTally:
     )
 
 
-def _cycles(knife: Knife, period: Period) -> CTE:
+def _cycles(blade: Blade, days: int) -> CTE:
     """The cycles that anything happened to in the period, read once: on which of its days were they due and stopped?
 
     `due_on` stands where the cycle is in the cohort of its due date, `stopped_on` where it stopped with a known time.
     """
-    clock = knife.ground.clock.c
-    due, stopped = _is_in(clock.due_at, period), _is_in(clock.stopped_at, period)
-    started = _is_in(clock.started_at, period)
+    clock = blade.ground.clock.c
+    due, stopped, started = _is_in(clock.due_at), _is_in(clock.stopped_at), _is_in(clock.started_at)
     judged_due, dated_stop = and_(due, clock.state.in_(_JUDGED)), and_(stopped, clock.state.in_(_STOPPED))
     statement: Rows = (
         select(
-            knife.holder(clock.unit_id).label("unit_id"),
-            knife.value,
+            blade.holder(clock.unit_id).label("unit_id"),
+            blade.value,
             clock.clock,
             clock.state,
             clock.elapsed_s,
             clock.paused_s,
             case((started, 1)).label("started"),
-            case((judged_due, _place(clock.due_at, period))).label("due_on"),
-            case((dated_stop, _place(clock.stopped_at, period))).label("stopped_on"),
+            case((judged_due, _place(clock.due_at, days))).label("due_on"),
+            case((dated_stop, _place(clock.stopped_at, days))).label("stopped_on"),
         )
-        .select_from(knife.ground.clock)
-        .where(among(clock.unit_id, "units"), or_(started, due, stopped), *knife.ground.speaks)
+        .select_from(blade.ground.clock)
+        .where(among(clock.unit_id, "units"), or_(started, due, stopped), *blade.ground.speaks)
     )
-    return knife.narrow(statement, clock.complaint_id).cte("cycle")
+    return blade.narrow(statement, clock.complaint_id).cte("cycle")
 
 
 def _by_clock(cycle: CTE) -> Rows:
@@ -253,17 +276,21 @@ def _day_tally(what: str, clock: str, count: int, met: int) -> DayTally:
     return DayTally(resolve_due=count, resolve_met=met)
 
 
-def _is_in(at: ColumnElement[Any], period: Period) -> ColumnElement[bool]:
-    return and_(at >= period.since, at < period.until)
+def _instant(name: str) -> BindParameter[datetime]:
+    return bindparam(name, type_=UtcDateTime)
 
 
-def _place(at: ColumnElement[Any], period: Period) -> ColumnElement[int]:
+def _is_in(at: ColumnElement[Any]) -> ColumnElement[bool]:
+    return and_(at >= _instant("since"), at < _instant("until"))
+
+
+def _place(at: ColumnElement[Any], days: int) -> ColumnElement[int]:
     """On which day of the period `at` lies, found by halving: local days need no function of the database this way."""
 
     def within(first: int, last: int) -> ColumnElement[int]:
         if first == last:
             return literal_column(str(first))
         middle = (first + last + 1) // 2
-        return case((at < period.days[middle].since, within(first, middle - 1)), else_=within(middle, last))
+        return case((at < _instant(f"day_{middle}"), within(first, middle - 1)), else_=within(middle, last))
 
-    return within(0, len(period.days) - 1)
+    return within(0, days - 1)
