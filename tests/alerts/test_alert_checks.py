@@ -11,10 +11,12 @@ import pytest
 
 from app.alerts.chat import CHAT_PURPOSE
 from app.alerts.chat_check import check_chats, find_fault
+from app.alerts.groups import put_group, seal_group
 from app.alerts.mail import MailServer
 from app.alerts.mail_check import check_mail
+from app.clock import utc_now
 from app.complaint.roles import Role
-from app.db.session import reading
+from app.db.session import reading, writing
 from tests.alerts.mail_sink import receiving_mail
 from tests.alerts.staff import hire
 from tests.alerts.test_alert_mail import _contexts
@@ -99,7 +101,7 @@ def test_a_chat_address_that_the_library_cannot_read_is_said_without_it() -> Non
     assert find_fault("ntfys://rahasia@chat.example/topik", ("chat.example",)) is None
 
 
-async def test_officers_with_such_an_address_are_named_and_others_are_not(town: Town) -> None:
+async def test_officers_and_rules_with_such_an_address_are_named_and_others_are_not(town: Town) -> None:
     for number in range(12):
         sealed = VAULT.seal(b"tgram://rahasia", CHAT_PURPOSE)
         await hire(town, f"petugas-{number:02}", Role.OFFICER, None, sealed_chat_url=sealed)
@@ -107,10 +109,17 @@ async def test_officers_with_such_an_address_are_named_and_others_are_not(town: 
     await hire(town, "melati", Role.OFFICER, None, sealed_chat_url=good)
     await hire(town, "mawar", Role.OFFICER, None, sealed_chat_url=b"of another key")
     await hire(town, "gone", Role.OFFICER, None, sealed_chat_url=good, is_active=False)
+    async with writing(town.engine) as connection:
+        group = seal_group("ntfys://rahasia@chat.example/topik", VAULT, ["chat.example"])
+        await put_group(connection, "banjir", group, by="sekar", now=utc_now())
     async with reading(town.engine) as connection:
-        found = [each async for each in check_chats(connection, VAULT, ())]
+        rule, *found = [each async for each in check_chats(connection, VAULT, ())]
+    assert rule.startswith(
+        "the chat address of alert rule banjir may not be called (ntfys on a host of one's own needs"
+    )
+    assert rule.endswith("tanggap alerts rules set banjir --group-url sets another one")
     assert found[0].startswith(
         "the chat address of officer petugas-00 cannot be read by apprise as one of tgram://: PUT"
     )
-    assert len(found) == 11 and found[-1].startswith("2 more officers")
+    assert len(found) == 10 and found[-1].startswith("3 more chat addresses")
     assert "rahasia" not in " ".join(found)
