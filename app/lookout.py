@@ -8,25 +8,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.delivery import deliver
 from app.alerts.incidents import Fault, judge
+from app.db.heartbeats import is_recent, last_beat
 from app.db.session import reading, writing
 from app.db.states import DeliveryKind
 from app.db.tables.alerts import Delivery
 from app.db.tables.complaints import SlaClock
-from app.db.tables.machine import Worker
 from app.db.tables.sources import Source
 from app.posting import open_post
 from app.pulling import Plant
 
 NO_WORKER = "no_worker"
-SILENCE = timedelta(seconds=60)
-"""How long after its last sign of life a worker is taken for gone."""
-
 EVERY = timedelta(minutes=1)
 
 _log = structlog.stdlib.get_logger("tanggap.lookout")
@@ -67,8 +64,7 @@ async def look(plant: Plant, clock: Callable[[], datetime]) -> int:
 
 async def is_abandoned(connection: AsyncConnection, now: datetime) -> bool:
     """Whether there is work to do, and no worker has given a sign of life lately."""
-    seen_at = await connection.scalar(select(func.max(Worker.seen_at)))
-    if seen_at is not None and now - seen_at <= SILENCE:
+    if is_recent(await last_beat(connection), now):
         return False
     for work in (
         select(SlaClock.id).where(SlaClock.next_fire_at <= now),

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 from typing import Literal
 
 import structlog
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
-from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.instants import Instant
+from app.db.heartbeats import is_recent, last_beat
 from app.db.migrate import revision_of
 from app.db.session import reading
-from app.db.tables.machine import Worker
 from app.dependencies import House, HouseDep, Now
 
 router = APIRouter(tags=["system"])
 
-WORKER_SILENCE = timedelta(seconds=60)
 _log = structlog.get_logger(__name__)
 
 
@@ -74,7 +72,7 @@ async def _look(house: House, now: datetime) -> Readiness:
         async with reading(house.engine) as connection:
             revision = await revision_of(connection)
             is_migrated = revision == house.schema_head
-            seen_at = await connection.scalar(select(func.max(Worker.seen_at))) if is_migrated else None
+            seen_at = await last_beat(connection) if is_migrated else None
     except (SQLAlchemyError, OSError) as error:
         _log.warning("not_ready", error=type(error).__name__)
         no_database = Check(ok=False, detail="the database cannot be reached")
@@ -99,6 +97,6 @@ def _migrations(revision: str | None, head: str) -> Check:
 
 
 def _worker(seen_at: datetime | None, now: datetime) -> Check:
-    if seen_at is not None and now - seen_at <= WORKER_SILENCE:
+    if is_recent(seen_at, now):
         return Check(ok=True, seen_at=seen_at)
     return Check(ok=False, detail="no worker was seen within the last minute", seen_at=seen_at)

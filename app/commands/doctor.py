@@ -20,12 +20,12 @@ from app.commands.frame import open_plant, run, say, show
 from app.commands.sources import Json
 from app.complaint.errors import DomainError
 from app.db.changes import are_changes_ahead, database_now
+from app.db.heartbeats import is_recent, last_beat
 from app.db.migrate import head, revision_of
 from app.db.session import reading
 from app.db.states import AlertState
 from app.db.tables.alerts import Alert
 from app.db.tables.complaints import Complaint
-from app.db.tables.machine import Worker
 from app.db.tables.people import Officer
 from app.db.tables.rules import Policy
 from app.db.tables.units import Unit
@@ -36,7 +36,6 @@ from app.pulling import Plant
 from app.settings import Settings
 from app.watching import find_faults
 
-_SILENT = timedelta(minutes=1)
 _SKEW = timedelta(seconds=5)
 _TOLD_AS_FAULTS = frozenset({"source_rejects", "calendar", "disk", "alerts_late", "webhook_off"})
 """What operators are told of by themselves too; the other matters have findings of their own here."""
@@ -100,8 +99,7 @@ async def _machine(connection: AsyncConnection) -> AsyncIterator[str]:
         yield f"this machine's clock and the database's differ by {skew.total_seconds():.0f} s: set the time on both"
     if await are_changes_ahead(connection):
         yield "changes are numbered below the newest one, so nobody who polls is told: run tanggap migrate"
-    seen_at = await connection.scalar(select(func.max(Worker.seen_at)))
-    if seen_at is None or seen_at < now - _SILENT:
+    if not is_recent(await last_beat(connection), now):
         yield "no worker is running, so nothing is pulled and no alert is raised: run tanggap worker"
 
 

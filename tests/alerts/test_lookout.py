@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import insert
 
 from app.alerts.incidents import STAYS
+from app.db.heartbeats import SILENCE
 from app.db.session import reading, writing
-from app.lookout import SILENCE, is_abandoned, keep_lookout, look
+from app.lookout import is_abandoned, keep_lookout, look
 from app.pulling import Plant
 from app.watching import watch
 from tests.alerts.mail_sink import MailSink, receiving_mail
