@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.alerts.dead import find_delivery
 from app.alerts.outbox import refresh
 from app.alerts.reading import DeliveryView, find
 from app.complaint.errors import Conflict, NotFound
@@ -33,6 +34,17 @@ async def replay(
         raise Conflict(f"delivery {delivery_id} is {before.state}; only a dead one is replayed")
     alert = await find(connection, alert_id, scope)
     return next(each for each in alert.deliveries if each.id == delivery_id)
+
+
+async def replay_any(connection: AsyncConnection, delivery_id: str, *, now: datetime) -> DeliveryView:
+    """The delivery, of whatever kind, to be sent again from now on.
+
+    Raises: NotFound; Conflict, when it is not dead.
+    """
+    before = await find_delivery(connection, delivery_id)
+    if not await _revive(connection, [delivery_id], now):
+        raise Conflict(f"delivery {delivery_id} is {before.state}; only a dead one is replayed")
+    return await find_delivery(connection, delivery_id)
 
 
 async def replay_all(connection: AsyncConnection, *, since: datetime | None, now: datetime, limit: int = BATCH) -> int:

@@ -101,8 +101,8 @@ class WebhookBody(Sent):
     events: list[str] = Field(
         default=["alert"],
         max_length=10,
-        description="alert: steps of clocks and their corrections; digest: what is overdue and due today, at 07:30 of a "
-        "working day; notice: word of this installation itself.",
+        description="alert: steps of clocks and their corrections; digest: what is overdue and due today, each "
+        "working morning; notice: word of this installation itself.",
     )
     units: Codes | None = Field(None, description="Codes of units, each with all below it; the caller's when left out.")
     levels: list[str] | None = Field(None, max_length=10, description="notice, warning, breach, repeat.")

@@ -15,6 +15,7 @@ from app.alerts.replaying import replay_all
 from app.alerts.watch import Swept, sweep_all
 from app.clock import utc_now
 from app.commands.frame import open_plant, run, show
+from app.commands.people import ACTOR
 from app.commands.sources import Json
 from app.db.scope import WHOLE
 from app.db.session import reading, writing
@@ -85,7 +86,7 @@ async def _replay(since: datetime | None) -> int:
 
 async def _note(connection: AsyncConnection, count: int, now: datetime) -> None:
     details: Details = {"count": count}
-    await record(connection, actor="cli", action="delivery.replay", subject="deliveries", details=details, now=now)
+    await record(connection, actor=ACTOR, action="delivery.replay", subject="deliveries", details=details, now=now)
 
 
 async def _sweep() -> Swept:

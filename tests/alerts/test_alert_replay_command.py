@@ -24,4 +24,4 @@ async def test_dead_messages_are_replayed_by_command(town: Town, database_url: s
     assert run(*say, folder=tmp_path, database_url=database_url).document == {"replayed": 1}
     assert run(*say, folder=tmp_path, database_url=database_url).document == {"replayed": 0}
     assert [row.state for row in await town.rows("delivery")] == ["pending"]
-    assert [row.action for row in await town.rows("audit")] == ["delivery.replay"]
+    assert [(row.actor, row.action) for row in await town.rows("audit")] == [("command line", "delivery.replay")]

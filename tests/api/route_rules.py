@@ -144,6 +144,8 @@ _WHOLE = """
     POST /alert-rules
     PUT /alert-rules/{name}
     DELETE /alert-rules/{name}
+    GET /deliveries/dead
+    POST /deliveries/{delivery_id}/replay
     POST /imports
     GET /imports
     GET /imports/{import_id}
