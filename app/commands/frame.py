@@ -21,6 +21,9 @@ from app.vault import Vault
 
 T = TypeVar("T")
 
+ACTOR = "command line"
+"""Who does what a command does, as the audit trail names them."""
+
 OK, FAILED, USAGE, BUSY = 0, 1, 2, 3
 
 

@@ -15,8 +15,8 @@ import typer
 
 from app.backfilling import finish_backfill, reconcile_source
 from app.clock import utc_now
-from app.commands.frame import open_plant, run, say, show
-from app.commands.people import ACTOR
+from app.commands.frame import ACTOR, open_plant, run, say, show
+from app.commands.on_record import on_record
 from app.commands.progress import Steps, showing
 from app.commands.sources import Json, Options, day, pairs
 from app.complaint.errors import DomainError, InvalidInput
@@ -29,10 +29,12 @@ from app.intake.beside import Desk
 from app.intake.connecting import connect_rereading
 from app.intake.push import make_push_secret
 from app.intake.reconcile import DAYS, DayView
+from app.intake.run import Report
 from app.intake.sources import read_source
 from app.intake.tally import Tally
 from app.intake.view import RejectView, view_rejects
 from app.people.audit import record
+from app.pulling import Plant
 from connectors.contract import Reject
 from connectors.registry import CONNECTORS, profile_names
 
@@ -87,9 +89,19 @@ def _refused(reject: Reject) -> tuple[str, str, str]:
 async def _import(file: FileToRead, on_batch: OnBatch, *, is_dry_run: bool) -> dict[str, object]:
     async with open_plant() as plant:
         if not is_dry_run:
-            return (await import_file(plant, file, on_batch=on_batch)).to_json()
+            return (await _store(plant, file, on_batch)).to_json()
         tally = await rehearse_file(plant, file, on_batch=on_batch)
         return {"run": None, "source": file.profile, **tally.as_columns(), "complete_through": None, "dry_run": True}
+
+
+async def _store(plant: Plant, file: FileToRead, on_batch: OnBatch) -> Report:
+    async with on_record(plant, "import", f"profile {Path(file.profile).stem}") as deed:
+        if isinstance(file.content, Path):
+            deed.add(size=file.content.stat().st_size)
+        report = await import_file(plant, file, on_batch=on_batch)
+        deed.subject = f"source {report.source}"
+        deed.add(run=report.run_id, **report.tally.as_columns())
+        return report
 
 
 def backfill(
@@ -116,7 +128,14 @@ async def _backfill(name: str, first: date, last: date, step: Steps) -> Backfill
             source = await read_source(connection, name)
             zone, now = plant.settings.zone, utc_now()
             wanted = await order_backfill(connection, source, from_on=first, to_on=last, by=ACTOR, zone=zone, now=now)
-        return await finish_backfill(plant, wanted, lambda view: step(view.days_done, view.days, _told(view)))
+            subject, details = f"source {name} {first}..{last}", {"backfill": wanted}
+            await record(connection, actor=ACTOR, action="source.backfill", subject=subject, details=details, now=now)
+        async with on_record(plant, "source.backfill-end", subject) as deed:
+            deed.add(backfill=wanted)
+            done = await finish_backfill(plant, wanted, lambda view: step(view.days_done, view.days, _told(view)))
+            counts = {each: getattr(done, each) for each in Tally().as_columns()}
+            deed.add(state=done.state, days=done.days_done, **counts)
+            return done
 
 
 def _told(view: BackfillView) -> str:
@@ -133,23 +152,30 @@ def replay_rejects(
 
 
 async def _replay(name: str, reject_id: int | None) -> dict[str, object]:
+    subject = f"source {name}" if reject_id is None else f"source {name} reject {reject_id}"
+    async with open_plant() as plant, on_record(plant, "reject.replay", subject) as deed:
+        told = await _replay_all(plant, name, reject_id)
+        deed.add(**told)
+        return {"source": name, **told}
+
+
+async def _replay_all(plant: Plant, name: str, reject_id: int | None) -> dict[str, int]:
     tally, after, replayed, rejected = Tally(), 0, 0, 0
-    async with open_plant() as plant:
-        while True:
-            async with writing(plant.engine) as connection:
-                source = await read_source(connection, name)
-                connector = connect_rereading(source, plant.vault, CONNECTORS)
-                desk = Desk(plant.rulebooks, plant.vault, ACTOR, utc_now())
-                if reject_id is not None:
-                    done = await replay.replay_one(connection, desk, source, connector, reject_id)
-                else:
-                    done = await replay.replay_many(connection, desk, source, connector, after=after)
-            tally.add(done.tally)
-            after, replayed, rejected = done.last_id, replayed + done.replayed, rejected + done.rejected
-            if reject_id is not None or not done.remaining:
-                break
+    while True:
+        async with writing(plant.engine) as connection:
+            source = await read_source(connection, name)
+            connector = connect_rereading(source, plant.vault, CONNECTORS)
+            desk = Desk(plant.rulebooks, plant.vault, ACTOR, utc_now())
+            if reject_id is not None:
+                done = await replay.replay_one(connection, desk, source, connector, reject_id)
+            else:
+                done = await replay.replay_many(connection, desk, source, connector, after=after)
+        tally.add(done.tally)
+        after, replayed, rejected = done.last_id, replayed + done.replayed, rejected + done.rejected
+        if reject_id is not None or not done.remaining:
+            break
     tally.rejected = rejected
-    return {"source": name, "replayed": replayed, "still_rejected": rejected, **tally.as_columns()}
+    return {"replayed": replayed, "still_rejected": rejected, **tally.as_columns()}
 
 
 def list_rejects(name: Annotated[str, typer.Argument(help="The source.")], as_json: Json = False) -> None:
@@ -187,8 +213,11 @@ def reconcile(
 
 
 async def _reconcile(name: str, days: int) -> list[DayView]:
-    async with open_plant() as plant:
-        return await reconcile_source(plant, name, days=days)
+    async with open_plant() as plant, on_record(plant, "source.reconcile", f"source {name}") as deed:
+        found = await reconcile_source(plant, name, days=days)
+        repaired, unlisted = sum(each.repaired for each in found), sum(each.unlisted for each in found)
+        deed.add(days=len(found), repaired=repaired, unlisted=unlisted)
+        return found
 
 
 def list_notices(

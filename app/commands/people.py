@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.clock import utc_now
+from app.commands.frame import ACTOR as ACTOR
 from app.commands.frame import open_plant, run, say, show
 from app.commands.sources import Json, parse_span
 from app.complaint.roles import Role
@@ -21,8 +22,6 @@ from app.people.tokens import CreatedToken, NewToken, TokenEntry, create_token, 
 
 token = typer.Typer(help="API tokens.", no_args_is_help=True)
 officer = typer.Typer(help="Officers: the people who sign in.", no_args_is_help=True)
-
-ACTOR = "command line"
 
 _OPERATOR = Caller(ACTOR, Role.ADMIN, None, None, WHOLE)
 """Whoever may run a command on the database's machine."""

@@ -9,11 +9,13 @@ import typer
 from sqlalchemy import Row
 
 from app.clock import utc_now
-from app.commands.frame import open_plant, run, say, show
+from app.commands.frame import ACTOR, open_plant, run, say, show
+from app.commands.on_record import on_record
 from app.complaint.errors import InvalidInput
 from app.db.session import reading, writing
 from app.intake.run import Report
 from app.intake.sources import NewSource, add_source, find_source, last_runs, list_sources, open_reject_counts
+from app.people.audit import record
 from app.pulling import build_connector, check_source, pull_source
 from connectors.registry import CONNECTORS
 
@@ -56,6 +58,8 @@ async def _add(new: NewSource) -> None:
         assert added is not None
         # Bad options are told now, inside the transaction, and not at three in the morning.
         build_connector(added, plant.vault)
+        subject, details = f"source {new.name}", {"connector": new.connector}
+        await record(connection, actor=ACTOR, action="source.create", subject=subject, details=details, now=utc_now())
 
 
 @source.command("list")
@@ -112,8 +116,10 @@ def pull(name: str, as_json: Json = False) -> None:
 
 
 async def _pull(name: str) -> Report:
-    async with open_plant() as plant:
-        return await pull_source(plant, name)
+    async with open_plant() as plant, on_record(plant, "source.pull", f"source {name}") as deed:
+        report = await pull_source(plant, name)
+        deed.add(run=report.run_id, **report.tally.as_columns())
+        return report
 
 
 def parse_span(field: str, text: str) -> int:
