@@ -65,7 +65,7 @@ async def find_faults(plant: Plant, connection: AsyncConnection, now: datetime) 
 
 def find_full_disk(places: Iterable[Path], least_percent: int) -> Fault | None:
     """The fullest of the disks that these directories of this machine lie on, where too little of it is left."""
-    found = ((_left_percent(place), place) for place in places)
+    found = ((_left_percent(place), place.resolve()) for place in places)
     percent, place = min(((left, str(place)) for left, place in found if left is not None), default=(100.0, ""))
     if percent >= least_percent:
         return None

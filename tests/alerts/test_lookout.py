@@ -79,6 +79,13 @@ async def test_the_web_process_writes_to_the_operators_itself_and_sends_nothing_
     assert states == {("notice", "delivered"), ("alert", "pending")}
 
 
+async def test_several_web_processes_that_look_at_once_tell_it_once(town: Town, plant: Plant, sink: MailSink) -> None:
+    await town.report("JK1", NOW - timedelta(hours=25))
+    for share in (0, 1):
+        await asyncio.gather(*(_look(plant, NOW + STAYS * share) for _ in range(4)))
+    assert len(sink.messages) == len(await town.rows("incident")) == 1
+
+
 async def test_other_incidents_stay_as_they_are_and_a_worker_ends_this_one(town: Town, plant: Plant) -> None:
     async with writing(town.engine) as connection:
         row = {"key": "disk:a", "what": "disk", "about": {}, "first_seen_at": NOW, "told_at": NOW}
