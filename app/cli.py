@@ -17,6 +17,7 @@ from app.commands import (
     doctor,
     explain,
     intake,
+    officer_alerts,
     people,
     privacy,
     rules,
@@ -42,6 +43,8 @@ cli = typer.Typer(
 cli.add_typer(sources.source, name="source")
 cli.add_typer(connectors.connector, name="connector")
 cli.add_typer(people.token, name="token")
+people.officer.command("alerts")(officer_alerts.alert_settings)
+people.officer.add_typer(officer_alerts.leave, name="leave")
 cli.add_typer(people.officer, name="officer")
 cli.add_typer(sla.sla, name="sla")
 alerts.alerts.add_typer(alert_rules.rules, name="rules")
