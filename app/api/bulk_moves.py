@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Union, get_args
 
@@ -10,13 +11,13 @@ from pydantic import BaseModel, Field, create_model
 from typing_extensions import TypedDict
 
 from app.api.auth import OfficerDep
-from app.api.bodies import Sent
+from app.api.bodies import MAX_ID, Sent
 from app.api.complaint_answers import json_answer
 from app.api.complaint_moves import MoveBody
 from app.api.complaints import asker_of
-from app.api.errors import code_of
+from app.api.errors import code_of, status_of
 from app.complaint.clocks import headline
-from app.complaint.errors import Conflict, DomainError, IllegalMove, NotFound
+from app.complaint.errors import Conflict, DomainError, IllegalMove, InvalidInput, NotFound
 from app.complaint.lifecycle import OPEN, Move, Status
 from app.db.complaints import Advanced
 from app.dependencies import HouseDep, Now, Writing
@@ -31,12 +32,24 @@ Refs = Annotated[
 ]
 
 
+Versions = Annotated[
+    dict[str, Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]],
+    Field(
+        default_factory=dict,
+        max_length=MOST,
+        description="For a ref the version that the caller saw: at another one it stays as it is. The others are taken "
+        "as they are.",
+    ),
+]
+
+
 class Many(Sent):
     """Which complaints, beside the move and what it requires."""
 
     move: str
     refs: Refs
     dry_run: Annotated[bool, Field(description="Write nothing; tell what would come of it.")] = False
+    versions: Versions
 
 
 def _for_many(one: type[BaseModel]) -> type[BaseModel]:
@@ -54,6 +67,7 @@ else:
 class Refusal(TypedDict):
     """Why a complaint stays as it is, in the words that a move of it alone would be answered with."""
 
+    status: int
     code: str
     detail: str
     legal_moves: list[str] | None
@@ -83,8 +97,12 @@ class BulkAnswer(TypedDict):
 
 @router.post("/moves", response_model=BulkAnswer)
 async def take_moves(asked: BulkMove, connection: Writing, caller: OfficerDep, house: HouseDep, now: Now) -> Response:
-    """Takes one move on up to 500 complaints. One that refuses it hinders no other, and its result says why."""
+    """Takes one move on up to 500 complaints. One that refuses it hinders no other, and its result says why.
+
+    One that has changed since the caller saw it (`versions`) is a 409 `stale_version` with its version now.
+    """
     asker = asker_of(caller)
+    _demand_refs(asked)
     located = await locate_all(connection, asked.refs, asker.scope)
     outcomes = await move_all(
         connection,
@@ -92,6 +110,7 @@ async def take_moves(asked: BulkMove, connection: Writing, caller: OfficerDep, h
         MoveRequest(move=Move(asked.move), **asked.model_dump(exclude=set(Many.model_fields))),
         asker,
         await house.rulebooks.current(connection),
+        seen=_seen(asked, located),
         claim=house.settings.claim_lasts,
         is_dry_run=asked.dry_run,
         now=now,
@@ -111,8 +130,25 @@ def _result(ref: str, outcome: Advanced | DomainError | None) -> BulkResult:
     return BulkResult(ref=ref, ok=False, status=None, version=refusal["version"], next_due_at=None, problem=refusal)
 
 
+def _demand_refs(asked: Many) -> None:
+    stray = sorted(asked.versions.keys() - set(asked.refs))
+    if stray:
+        raise InvalidInput("versions", f"{stray[0][:40]!r} is none of the refs")
+
+
+def _seen(asked: Many, located: Mapping[str, int]) -> dict[int, set[int]]:
+    """The versions by complaint: its id and its ticket code may both be among the refs."""
+    seen: dict[int, set[int]] = {}
+    for ref, version in asked.versions.items():
+        if ref in located:
+            seen.setdefault(located[ref], set()).add(version)
+    return seen
+
+
 def _refusal(error: DomainError) -> Refusal:
     return Refusal(
+        # Nothing was asked by If-Match, whose failing is a 412: here it is a conflict as any other.
+        status=409 if isinstance(error, Conflict) else status_of(error),
         code=code_of(error),
         detail=str(error),
         legal_moves=list(error.legal) if isinstance(error, IllegalMove) else None,

@@ -108,6 +108,11 @@ def code_of(error: DomainError) -> str:
     return next((code for kind, _, code in ANSWERS if isinstance(error, kind)), "invalid_input")
 
 
+def status_of(error: DomainError) -> int:
+    """The HTTP status that the error is answered with."""
+    return next((status for kind, status, _ in ANSWERS if isinstance(error, kind)), 422)
+
+
 def _headers(error: Exception) -> dict[str, str]:
     if isinstance(error, NotSignedIn):
         reason = ', error="invalid_token"' if error.was_refused else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
@@ -21,6 +22,7 @@ from app.workqueue.actions import (
     demand_ready,
     demand_role,
     demand_scope,
+    demand_version,
     entries,
     moments,
 )
@@ -33,6 +35,8 @@ MOST = 500
 
 Outcomes = Mapping[int, Advanced | DomainError]
 """For each complaint what it came to, or why it stays as it is."""
+Seen = Mapping[int, Collection[int]]
+"""For each complaint the versions that the asker takes it to have; one that is not named may have any."""
 
 
 async def locate_all(connection: AsyncConnection, refs: Collection[str], scope: Scope) -> dict[str, int]:
@@ -54,11 +58,12 @@ async def move_all(
     asker: Asker,
     rules: Rulebook,
     *,
+    seen: Seen = MappingProxyType({}),
     claim: timedelta = CLAIM_LASTS,
     is_dry_run: bool = False,
     now: datetime,
 ) -> Outcomes:
-    """What each complaint comes to by the move; a dry run writes nothing.
+    """What each complaint comes to by the move; a dry run writes nothing. One that is not as it was `seen` stays.
 
     Raises:
         Forbidden: the role does not allow the move on any complaint.
@@ -75,6 +80,8 @@ async def move_all(
     events: dict[int, list[CaseEvent]] = {}
     for row in rows:
         try:
+            for version in seen.get(row.id, ()):
+                demand_version(row, (version,))
             events[row.id] = await _decide(connection, row, request, asker, rules, means, instants[row.id], now)
         except DomainError as refusal:
             outcomes[row.id] = refusal

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.complaint.lifecycle import Move
 from tests.api.door import Door
 from tests.workqueue.desk import DAY, NOON, Desk
 
@@ -81,3 +82,30 @@ async def test_a_move_that_is_wrong_for_all_is_refused_as_a_whole(door: Door, de
     viewer = await door.token("viewer", "kota")
     answer = await door.client.post(PATH, json={"refs": ["JK1"], "move": "claim"}, headers=viewer)
     assert answer.status_code == 403
+
+
+async def test_what_changed_since_it_was_seen_stays_and_the_others_are_done(door: Door, desk: Desk) -> None:
+    ids = [await desk.report(f"JK{number}", NOON - DAY, unit="kelurahan-a") for number in range(4)]
+    seen = {row.id: row.version for row in await desk.rows("complaint")}
+    await desk.move(ids[0], Move.RESPOND, text="Kami periksa.")
+    await desk.move(ids[3], Move.RESPOND, text="Kami periksa.")
+    versions = {"JK0": seen[ids[0]], str(ids[1]): seen[ids[1]], "JK2": seen[ids[2]]}
+    refs = ["JK0", ids[0], ids[1], "JK2", "JK3"]
+    told = (await _take(door, refs, {"move": "accept"}, versions=versions, dry_run=True)).json()
+    body = (await _take(door, refs, {"move": "accept"}, versions=versions)).json()
+    assert told["items"] == body["items"]
+    assert (body["done"], body["refused"]) == (3, 2)
+    assert [item["ok"] for item in body["items"]] == [False, False, True, True, True]
+    now = seen[ids[0]] + 1
+    for item in body["items"][:2]:
+        problem = item["problem"]
+        assert (problem["status"], problem["code"], problem["version"]) == (409, "stale_version", now)
+    assert [row.move for row in await desk.rows("complaint_event") if row.move].count("accept") == 3
+
+
+async def test_versions_of_what_is_not_asked_for_are_refused(door: Door, desk: Desk) -> None:
+    await desk.report("JK1", NOON, unit="kelurahan-a")
+    for versions in ({"JK2": 1}, {"JK1": 0}, {"JK1": "1"}):
+        answer = await _take(door, ["JK1"], {"move": "accept"}, versions=versions)
+        assert answer.status_code == 422, versions
+        assert [error["field"].split(".")[0] for error in answer.json()["errors"]] == ["versions"]
