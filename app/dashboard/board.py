@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.alerts.reading import AlertFilters, AlertView
 from app.alerts.reading import page as alert_page
 from app.complaint.clocks import Rulebook
-from app.db.freshness import Freshness, read_freshness
+from app.db.freshness import Freshness, read_freshness, read_freshness_as_of
 from app.people.callers import Caller
 from app.units.directory import Directory, UnitCard, read_directory
+from app.units.ground import LIVE, earlier
 from app.units.periods import Period
 from app.units.status import Status, read_statuses
 from app.workqueue.asker import Asker
@@ -25,6 +27,29 @@ from app.workqueue.shapes import ComplaintCard
 
 MOST_OVERDUE = 20
 NEWEST_ALERTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is looked at: a period up to the instant `at`, which is now unless the reader `asked` for another one."""
+
+    period: Period
+    at: datetime
+    asked: str | None = None
+
+    @property
+    def is_earlier(self) -> bool:
+        """Whether it is what was known at an earlier instant."""
+        return self.asked is not None
+
+    @property
+    def query(self) -> str:
+        """The same look, for the links of a page."""
+        return self.of_period(self.period.name)
+
+    def of_period(self, name: str) -> str:
+        """The same look over another period."""
+        return urlencode({"period": name} | ({"as_of": self.asked} if self.asked is not None else {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +68,10 @@ class UnitRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """One page; `unit` is None where the caller's topmost units are shown together."""
+    """One page; `unit` is None where the caller's topmost units are shown together.
+
+    An earlier instant has its figures alone: `overdue` and `alerts` are lists of what is so now.
+    """
 
     unit: UnitCard | None
     way: Sequence[UnitCard]
@@ -52,8 +80,17 @@ class Board:
     overdue: Sequence[ComplaintCard]
     alerts: Sequence[AlertView]
     sources: Sequence[Freshness]
-    period: Period
-    as_of: datetime
+    look: Look
+
+    @property
+    def period(self) -> Period:
+        """The span of days that it speaks of."""
+        return self.look.period
+
+    @property
+    def as_of(self) -> datetime:
+        """The instant that it speaks of."""
+        return self.look.at
 
     @property
     def flow(self) -> list[tuple[int, int]]:
@@ -78,8 +115,7 @@ async def read_board(
     rules: Rulebook,
     *,
     code: str | None,
-    period: Period,
-    now: datetime,
+    look: Look,
     zone: ZoneInfo,
 ) -> Board:
     """The page of the unit `code`, or of all that the caller covers.
@@ -94,26 +130,36 @@ async def read_board(
         connection,
         [tuple(unit.id for unit in tops), *((unit.id,) for unit in below)],
         rules,
-        period=period,
+        period=look.period,
         with_unrouted=caller.scope.is_whole and is_root,
-        now=now,
+        now=look.at,
+        ground=await earlier(connection, rules, look.at) if look.is_earlier else LIVE,
     )
     return Board(
         unit=tops[0] if len(tops) == 1 else None,
         way=directory.way_up(tops[0]) if len(tops) == 1 else (),
         status=status,
         rows=[UnitRow(unit, each) for unit, each in zip(below, statuses, strict=True)],
-        overdue=await _most_overdue(connection, caller, rules, code, now, zone),
-        alerts=(await alert_page(connection, AlertFilters(unit=code), caller.scope, limit=NEWEST_ALERTS))[0],
-        sources=await read_freshness(connection, now=now),
-        period=period,
-        as_of=now,
+        overdue=() if look.is_earlier else await _most_overdue(connection, caller, rules, code, look.at, zone),
+        alerts=() if look.is_earlier else await _newest_alerts(connection, caller, code),
+        sources=await _freshness(connection, look),
+        look=look,
     )
 
 
 def _below(directory: Directory, tops: Sequence[UnitCard]) -> list[UnitCard]:
     """The next level: what is right below one unit, or the topmost units themselves where there are several."""
     return directory.children(tops[0].id) if len(tops) == 1 else list(tops)
+
+
+async def _freshness(connection: AsyncConnection, look: Look) -> Sequence[Freshness]:
+    if look.is_earlier:
+        return await read_freshness_as_of(connection, look.at)
+    return await read_freshness(connection, now=look.at)
+
+
+async def _newest_alerts(connection: AsyncConnection, caller: Caller, code: str | None) -> Sequence[AlertView]:
+    return (await alert_page(connection, AlertFilters(unit=code), caller.scope, limit=NEWEST_ALERTS))[0]
 
 
 async def _most_overdue(

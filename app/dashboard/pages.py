@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -45,7 +46,8 @@ async def unit(
         board = await reader.board(code)
     except NotFound:
         return reader.tongue.page("not_found.html", 404)
-    return _page(reader, board, code, await reader.insight(code) if is_whole else None)
+    has_insight = is_whole and not board.look.is_earlier
+    return _page(reader, board, code, await reader.insight(code) if has_insight else None)
 
 
 @router.get("/live")
@@ -70,6 +72,9 @@ async def insight(reader: ReaderDep, code: Annotated[str, Query(alias="unit", ma
 def _page(reader: Reader, board: Board, code: str | None, insight: Insight | None = None) -> Response:
     return reader.tongue.page(
         "page.html",
+        422 if reader.wish.is_refused else 200,
+        is_refused=reader.wish.is_refused,
+        last_day=(reader.now.astimezone(reader.tongue.say.zone) - timedelta(days=1)).date(),
         board=board,
         insight=insight,
         code=code,

@@ -10,13 +10,14 @@ from fastapi import Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from app.complaint.clocks import Rulebook
-from app.dashboard.board import Board, read_board
+from app.complaint.errors import InvalidInput
+from app.dashboard.board import Board, Look, read_board
 from app.dashboard.insight import Insight, read_insight
 from app.dashboard.rendering import render
 from app.dashboard.wording import Wording
 from app.dependencies import CallerDep, HouseDep, Looking, Now, session_of
 from app.people.callers import Caller
-from app.units.periods import DEFAULT, Period, read_period
+from app.units.periods import DEFAULT, read_as_of, read_period
 
 LANGUAGE_COOKIE = "tanggap_language"
 _A_YEAR_S = 31_536_000
@@ -54,18 +55,37 @@ async def _tongue(
 TongueDep = Annotated[Tongue, Depends(_tongue)]
 
 
-async def _period(house: HouseDep, now: Now, period: Annotated[str, Query(max_length=7)] = DEFAULT) -> Period:
-    return read_period(period, now=now, zone=house.settings.zone)
+AsOf = Annotated[str, Query(max_length=40, description="As the API reads it; empty as a form sends it is now.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a reader wishes to look at; one that cannot be read shows what is so now."""
+
+    look: Look
+    is_refused: bool = False
+
+
+async def _wish(
+    house: HouseDep, now: Now, period: Annotated[str, Query(max_length=7)] = DEFAULT, as_of: AsOf = ""
+) -> Wish:
+    zone, is_refused = house.settings.zone, False
+    try:
+        at = read_as_of(as_of or None, now=now, zone=zone)
+    except InvalidInput:
+        at, is_refused = None, True
+    span = read_period(period, now=at or now, zone=zone)
+    return Wish(Look(span, at or now, as_of if at is not None else None), is_refused)
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Somebody signed in, who looks at a period."""
+    """Somebody signed in, and what they look at."""
 
     connection: Looking
     caller: Caller
     rules: Rulebook
-    period: Period
+    wish: Wish
     tongue: Tongue
     now: datetime
     csrf_token: str | None
@@ -76,9 +96,7 @@ class Reader:
         Raises: NotFound.
         """
         say = self.tongue.say
-        return await read_board(
-            self.connection, self.caller, self.rules, code=code, period=self.period, now=self.now, zone=say.zone
-        )
+        return await read_board(self.connection, self.caller, self.rules, code=code, look=self.wish.look, zone=say.zone)
 
     async def insight(self, code: str) -> Insight:
         """What there is to tell of one unit beside its board.
@@ -87,7 +105,13 @@ class Reader:
         """
         say = self.tongue.say
         return await read_insight(
-            self.connection, self.caller, self.rules, code=code, period=self.period, now=self.now, zone=say.zone
+            self.connection,
+            self.caller,
+            self.rules,
+            code=code,
+            period=self.wish.look.period,
+            now=self.now,
+            zone=say.zone,
         )
 
 
@@ -97,12 +121,12 @@ async def _reader(
     caller: CallerDep,
     house: HouseDep,
     now: Now,
-    period: Annotated[Period, Depends(_period)],
+    wish: Annotated[Wish, Depends(_wish)],
     tongue: TongueDep,
 ) -> Reader:
     rules = await house.rulebooks.current(connection)
     session = session_of(request)
-    return Reader(connection, caller, rules, period, tongue, now, session.csrf_token if session else None)
+    return Reader(connection, caller, rules, wish, tongue, now, session.csrf_token if session else None)
 
 
 ReaderDep = Annotated[Reader, Depends(_reader)]

@@ -9,7 +9,7 @@ let timer;
 
 function plan() {
   clearTimeout(timer);
-  if (!document.hidden) timer = setTimeout(refresh, Math.min(EVERY * 2 ** failures, LONGEST));
+  if (!document.hidden && part.dataset.source) timer = setTimeout(refresh, Math.min(EVERY * 2 ** failures, LONGEST));
 }
 
 async function refresh() {
@@ -44,7 +44,10 @@ function show(html) {
   if (focused) part.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
 }
 
-document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
+// Without a source it shows an earlier instant, which stays as it is.
+document.addEventListener("visibilitychange", () =>
+  document.hidden || !part.dataset.source ? clearTimeout(timer) : refresh(),
+);
 plan();
 
 // Without a script the browser's own menu prints.
