@@ -53,9 +53,9 @@ class Alerts:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """An alert that was told and, as is known now, does not stand."""
+    """Alerts of one complaint that were told and, as is known now, do not stand; the most serious first."""
 
-    facts: AlertFacts
+    facts: Sequence[AlertFacts]
 
     kind: ClassVar = DeliveryKind.CORRECTION
 

@@ -55,14 +55,13 @@ class Batch:
         payload = row.payload or {}
         match row.kind:
             case DeliveryKind.ALERT:
-                facts = sorted(map(_facts, self._standing(row)), key=lambda each: (-each.step, each.due_at))
                 return Alerts(
-                    tuple(facts),
+                    _told(self._standing(row)),
                     is_for_another=payload.get("for_officer_id") is not None,
                     is_instead=payload.get("instead_of") is not None,
                 )
             case DeliveryKind.CORRECTION:
-                return Correction(_facts(self.alerts[row.alert_id]))
+                return Correction(_told([self.alerts[each] for each in self.alerts_of[row.id]]))
             case DeliveryKind.DIGEST:
                 return read_digest(payload)
             case _:
@@ -125,6 +124,11 @@ def _stands(alert: Any) -> bool:
         and alert.clock_state is State.RUNNING
         and alert.clock_due_at == alert.due_at
     )
+
+
+def _told(alerts: Sequence[Any]) -> tuple[AlertFacts, ...]:
+    """The alerts as they are told, the most serious first."""
+    return tuple(sorted(map(_facts, alerts), key=lambda each: (-each.step, each.due_at)))
 
 
 def _facts(row: Any) -> AlertFacts:

@@ -89,8 +89,9 @@ class Wording:
             case Alerts():
                 subject, lines = self._alerts(content, language)
             case Correction(facts=facts):
-                subject = _filled(LETTERS[language]["correction_subject"], _named(facts, language))
-                lines = [Line(self._sentence(LETTERS[language]["correction"], facts, language), self.link(facts))]
+                subject = _filled(LETTERS[language]["correction_subject"], _named(facts[0], language))
+                pattern = LETTERS[language]["correction"]
+                lines = [Line(self._sentence(pattern, each, language), self.link(each)) for each in facts]
             case Digest():
                 subject, lines = self._digest(content, language)
             case Incident():

@@ -183,14 +183,9 @@ def body_of(content: Content, wording: Wording) -> dict[str, object]:
     """The message as a webhook carries it; equal for every attempt. Alerts told together are under `joined`."""
     match content:
         case Alerts(facts=facts):
-            first, *others = facts
-            at, told = first.raised_at, payload(first, wording)
-            if others:
-                told["joined"] = [payload(each, wording) for each in others]
+            at, told = facts[0].raised_at, _joined([payload(each, wording) for each in facts])
         case Correction(facts=facts):
-            letters = {f"text_{language}": wording.letter(content, language) for language in LANGUAGES}
-            at = facts.raised_at
-            told = payload(facts, wording) | {name: letter.lines[0].text for name, letter in letters.items()}
+            at, told = facts[0].raised_at, _joined(_corrected(content, wording))
         case Digest():
             at, told = wording.morning(content), _digest(content, wording)
         case Incident():
@@ -217,6 +212,20 @@ def payload(facts: AlertFacts, wording: Wording) -> dict[str, object]:
         "text_en": wording.text(facts, "en"),
         "link": wording.link(facts),
     }
+
+
+def _corrected(correction: Correction, wording: Wording) -> list[dict[str, object]]:
+    """Each alert with the sentence that takes it back."""
+    said = {f"text_{each}": wording.letter(correction, each).lines for each in LANGUAGES}
+    return [
+        payload(facts, wording) | {name: lines[n].text for name, lines in said.items()}
+        for n, facts in enumerate(correction.facts)
+    ]
+
+
+def _joined(told: Sequence[dict[str, object]]) -> dict[str, object]:
+    first, *others = told
+    return {**first, "joined": others} if others else first
 
 
 def _whose(about: AlertFacts | DigestItem) -> dict[str, object]:

@@ -37,7 +37,7 @@ from tests.alerts.town import VAULT, WORDING, Town, at, hours
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 MONDAY = at("2026-01-12 07:30")
-CONTENTS: tuple[Content, ...] = (BREACH, Correction(ONE), DIGEST, DOWN, Trial(NOW, 1))
+CONTENTS: tuple[Content, ...] = (BREACH, Correction((ONE, ONE)), DIGEST, DOWN, Trial(NOW, 1))
 
 
 @asynccontextmanager

@@ -237,7 +237,7 @@ DOWN = Incident(
             ],
         ),
         (
-            Correction(ONE),
+            Correction((ONE,)),
             "en",
             "[Tanggap] Correction: JK2601120042, first response",
             [

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from app.alerts.acknowledging import acknowledge
+from app.alerts.contents import Correction
+from app.alerts.notifiers import body_of
 from app.complaint.events import CaseEvent, EventKind
 from app.complaint.lifecycle import Move, Status
 from app.complaint.roles import Role
 from app.db.scope import WHOLE
 from app.db.session import writing
 from tests.alerts.staff import LADDER, hire, letters, open_office, set_rules
-from tests.alerts.town import Recorder, Town, at, hours
+from tests.alerts.town import WORDING, Recorder, Town, at, hours
 
 START = at("2026-01-16 10:00")
 """A Friday; the first warning fires on Saturday at 04:00 and waits for Monday, the response is due at 10:00."""
@@ -108,6 +111,24 @@ async def test_a_late_word_that_clears_a_breach_is_told_to_whoever_was_told(staf
     assert alert.cleared_at == heard
     await staffed.sweep(heard + hours(1))
     assert len([row for row in await staffed.rows("delivery") if row.kind == "correction"]) == 3
+
+
+async def test_two_breaches_that_one_late_word_clears_are_both_taken_back_in_one_message(staffed: Town) -> None:
+    complaint = await staffed.report("JK1", START)
+    breached = START + timedelta(days=7, hours=1)
+    await staffed.sweep(breached)
+    await _tell_everybody(staffed, breached)
+    await staffed.add(complaint, _late_word(Status.RESOLVED, START + hours(20), breached + hours(3)))
+    await staffed.sweep(breached + hours(3))
+    console = Recorder()
+    assert (await staffed.deliver(breached + hours(3), console)).delivered == 1
+    (notice,) = console.notices
+    assert isinstance(notice.content, Correction)
+    assert [each.clock for each in notice.content.facts] == ["respond", "resolve"]
+    data: Any = body_of(notice.content, WORDING)["data"]
+    assert (data["clock"], [each["clock"] for each in data["joined"]]) == ("respond", ["resolve"])
+    for told, clock in ((data, "tanggapan pertama"), (data["joined"][0], "penyelesaian")):
+        assert told["text_id"].startswith(f"Koreksi atas peringatan sebelumnya: JK1, {clock}")
 
 
 async def test_whoever_was_not_yet_told_of_a_cleared_breach_hears_nothing(staffed: Town) -> None:
