@@ -86,7 +86,7 @@ async def claim(
     ids = await _lease_due(connection, sends, owner, lease, now, limit)
     if not ids:
         return Claimed((), 0)
-    batch = await read_batch(connection, ids)
+    batch = await read_batch(connection, ids, now=now)
     gone = [row.id for row in batch.rows if not batch.stands(row)]
     await refresh(connection, await withdraw(connection, gone))
     standing = [row for row in batch.rows if batch.stands(row)]

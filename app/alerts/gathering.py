@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, select
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.contents import AlertFacts, Alerts, Content, Correction, read_digest, read_incident
 from app.alerts.groups import GROUP, Group, read_groups
+from app.alerts.mutes import muted_alerts
 from app.alerts.notifiers import WEBHOOK, Endpoint, Notice, Person, Room
 from app.db.states import DeliveryKind
 from app.db.tables.alerts import Alert, Delivery, DeliveryAlert, Webhook
@@ -34,6 +36,7 @@ class Batch:
     alerts: Mapping[int, Any]
     officers: Mapping[int, Any]
     groups: Mapping[str, Group]
+    muted: Collection[int]
 
     def stands(self, row: Any) -> bool:
         """Whether there is still somebody to tell, and a reason to tell them."""
@@ -80,11 +83,12 @@ class Batch:
         return Person(email=officer.email, sealed_chat_url=officer.sealed_chat_url, language=officer.language)
 
     def _standing(self, row: Any) -> list[Any]:
-        return [alert for each in self.alerts_of[row.id] if _stands(alert := self.alerts[each])]
+        spoken = [each for each in self.alerts_of[row.id] if each not in self.muted]
+        return [alert for each in spoken if _stands(alert := self.alerts[each])]
 
 
-async def read_batch(connection: AsyncConnection, delivery_ids: Sequence[str]) -> Batch:
-    """The deliveries, soonest first, with their alerts and recipients."""
+async def read_batch(connection: AsyncConnection, delivery_ids: Sequence[str], *, now: datetime) -> Batch:
+    """The deliveries, soonest first, with their alerts, what of them is muted at `now`, and recipients."""
     rows = list(await connection.execute(_DELIVERIES.where(Delivery.id.in_(delivery_ids))))
     alerts_of: dict[str, list[int]] = defaultdict(list)
     for row in rows:
@@ -96,7 +100,8 @@ async def read_batch(connection: AsyncConnection, delivery_ids: Sequence[str]) -
     alert_ids = {each for ids in alerts_of.values() for each in ids}
     alerts = {row.id: row for row in await connection.execute(_ALERTS.where(Alert.id.in_(alert_ids)))}
     groups = await read_groups(connection) if any(_rule(row) is not None for row in rows) else {}
-    return Batch(rows, alerts_of, alerts, await _officers(connection, rows), groups)
+    muted = await muted_alerts(connection, alert_ids, now)
+    return Batch(rows, alerts_of, alerts, await _officers(connection, rows), groups, muted)
 
 
 async def _officers(connection: AsyncConnection, rows: Sequence[Any]) -> dict[int, Any]:

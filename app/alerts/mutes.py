@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.outbox import refresh, withdraw
@@ -67,6 +67,18 @@ async def mutes_at(connection: AsyncConnection, now: datetime) -> list[Mute]:
     """The mutes that hold."""
     statement = select(AlertMute.rule, AlertMute.unit_id).where(*_holds(now))
     return [Mute(row.rule, row.unit_id) for row in await connection.execute(statement)]
+
+
+async def muted_alerts(connection: AsyncConnection, alert_ids: Collection[int], now: datetime) -> set[int]:
+    """Those of the alerts whose policy, or whose unit as a whole, is silent at an instant."""
+    statement = (
+        select(Alert.id)
+        .join(UnitAncestor, UnitAncestor.unit_id == Alert.unit_id)
+        .join(AlertMute, AlertMute.unit_id == UnitAncestor.ancestor_id)
+        .where(Alert.id.in_(alert_ids), *_holds(now))
+        .where(or_(AlertMute.rule.is_(None), AlertMute.rule == Alert.rule))
+    )
+    return set(await connection.scalars(statement)) if alert_ids else set()
 
 
 async def mute(connection: AsyncConnection, new: NewMute, scope: Scope, *, created_by: str, now: datetime) -> MuteView:
@@ -140,7 +152,10 @@ async def _is_known(connection: AsyncConnection, name: str) -> bool:
 
 
 async def _withdraw_muted(connection: AsyncConnection, name: str | None, unit_id: int) -> None:
-    """Of a rule, the messages that are sent by it alone; of a policy or everything, all of them."""
+    """Of a rule, the messages that are sent by it alone; of a policy or everything, all of them.
+
+    A message that tells also of another policy's alert stays: when its turn comes it tells of that one.
+    """
     below = select(UnitAncestor.unit_id).where(UnitAncestor.ancestor_id == unit_id)
     statement = (
         select(Delivery.id, Delivery.payload, Alert.rule)
@@ -149,8 +164,12 @@ async def _withdraw_muted(connection: AsyncConnection, name: str | None, unit_id
         .where(Alert.unit_id.in_(below))
     )
     rows = await connection.execute(statement)
-    gone = [row.id for row in rows if name in (None, row.rule) or _rules_of(row.payload) == [name]]
+    gone = [row.id for row in rows if name is None or _is_only(row, name) or _rules_of(row.payload) == [name]]
     await refresh(connection, await withdraw(connection, gone))
+
+
+def _is_only(row: Any, policy: str) -> bool:
+    return bool(row.rule == policy) and "alert_ids" not in (row.payload or {})
 
 
 def _rules_of(payload: Any) -> Sequence[str]:

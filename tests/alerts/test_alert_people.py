@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from app.alerts.contents import Alerts
 from app.alerts.mutes import NewMute, lift, mute
 from app.complaint.errors import InvalidInput, NotFound
 from app.complaint.roles import Role
 from app.db.scope import WHOLE, Scope
 from app.db.session import writing
 from tests.alerts.staff import LADDER, change, hire, letters, open_office, send_away, set_rules
-from tests.alerts.town import Town, at, hours, table
+from tests.alerts.town import Recorder, Town, at, hours, table
 
 START = at("2026-01-12 15:00")
 """A Monday; the response is due on Tuesday at 15:00, warnings fire at 09:00 and 12:36."""
@@ -227,6 +228,27 @@ async def test_a_mute_takes_back_what_waits(staffed: Town) -> None:
         new = NewMute(rule="warning", unit="kota", until_at=at("2026-01-20 00:00"), reason="Banjir")
         await mute(connection, new, WHOLE, created_by="test", now=at("2026-01-17 05:00"))
     assert await letters(staffed, state="withdrawn") == [("ani", 75)]
+
+
+@pytest.mark.parametrize(
+    ("muted", "told"),
+    [("kota.respond", ["uu.respond", "kota.resolve"]), ("kota.resolve", ["kota.respond", "uu.respond"]), (None, [])],
+)
+async def test_a_mute_of_one_policy_leaves_the_other_alerts_of_the_same_message(
+    staffed: Town, muted: str | None, told: list[str]
+) -> None:
+    await staffed.report("JK1", START)
+    now = START + timedelta(days=14, hours=1)
+    await staffed.sweep(now)
+    async with writing(staffed.engine) as connection:
+        new = NewMute(rule=muted, unit="kota", until_at=now + hours(2), reason="Banjir")
+        await mute(connection, new, WHOLE, created_by="test", now=now)
+    console = Recorder()
+    await staffed.deliver(now, console)
+    contents = [notice.content for notice in console.notices]
+    assert sorted(each.rule for content in contents if isinstance(content, Alerts) for each in content.facts) == sorted(
+        told
+    )
 
 
 async def test_a_mute_is_of_one_s_own_units_for_a_reason_and_until_later(staffed: Town) -> None:
