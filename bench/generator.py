@@ -173,11 +173,12 @@ def main() -> None:
     parser.add_argument("--url", required=True, help="the PostgreSQL database to fill; it is migrated and seeded first")
     parser.add_argument("--seed", type=int, default=SEED, help="which city")
     parser.add_argument("--until", type=datetime.fromisoformat, help="the instant to which its past goes (now)")
+    parser.add_argument("--daily", type=int, help="complaints on a day of the city (so many that the past is a year)")
     parser.add_argument("--processes", type=int, help="how many work at once (one for each core)")
     options = parser.parse_args()
     until = options.until or utc_now().replace(microsecond=0)
     prepare(options.url)
-    print(fill(options.url, Past(options.rows, until, options.seed), processes=options.processes))
+    print(fill(options.url, Past(options.rows, until, options.seed, daily=options.daily), processes=options.processes))
 
 
 if __name__ == "__main__":
