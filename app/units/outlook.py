@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, case, func, or_, select
+from sqlalchemy import and_, case, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
-from app.db.judging import speaks
+from app.db.among import among
 from app.db.scope import Scope, visible
 from app.db.tables.complaints import Complaint, SlaClock
 from app.db.tables.units import UnitAncestor
+from app.db.waits import IS_WAIT
 from app.sla.calendars import CompiledCalendar
 from app.sla.terms import State
 from app.units.opening import Hours, hours_at, is_working_day, office_calendar
 from app.units.pace import LONGEST, PACE_DAYS, Outlook, Pace, Risk
+from app.units.status import below
 
-_OPEN = (State.RUNNING, State.PAUSED)
 _CLOCKS = ("respond", "resolve", "coordinate", "handle", "validate", "update")
 
 
@@ -38,10 +39,11 @@ async def read_outlooks(
     calendars = {unit_id: office_calendar(rules, unit_id, today) for unit_id in unit_ids}
     hours = {unit_id: hours_at(calendar, now) for unit_id, calendar in calendars.items()}
     horizon = max((each.opens_at for each in hours.values() if each.opens_at is not None), default=now)
+    units = below([tuple(unit_ids)], rules)
     ahead = _Ahead(
         rules,
         await _risks(connection, unit_ids, scope, since=now, until=horizon),
-        await _paces(connection, unit_ids, today, zone),
+        await _paces(connection, units, today, zone),
         now,
         today,
     )
@@ -108,7 +110,7 @@ async def _risks(
         select(Complaint.id, Complaint.ticket_code, SlaClock.clock, SlaClock.due_at, SlaClock.unit_id)
         .join(Complaint, Complaint.id == SlaClock.complaint_id)
         .where(
-            SlaClock.unit_id.in_(_below(unit_ids)),
+            SlaClock.unit_id.in_(select(UnitAncestor.unit_id).where(UnitAncestor.ancestor_id.in_(unit_ids))),
             SlaClock.clock.in_(_CLOCKS),
             SlaClock.due_at >= since,
             SlaClock.due_at < until,
@@ -126,24 +128,22 @@ async def _risks(
     ]
 
 
-async def _paces(connection: AsyncConnection, unit_ids: Sequence[int], today: date, zone: ZoneInfo) -> dict[int, Pace]:
-    """For each unit by itself: what began and ended on the last whole days, and what goes on."""
+async def _paces(connection: AsyncConnection, units: Sequence[int], today: date, zone: ZoneInfo) -> dict[int, Pace]:
+    """For each unit by itself: what began and ended on the last whole days, and what goes on.
+
+    A wait that began on them has ended since or goes on. Policies let go of a cycle at one instant, so that none needs
+    to speak for it.
+    """
     until = datetime.combine(today, time(), zone)
     since = datetime.combine(today - timedelta(days=PACE_DAYS), time(), zone)
     began = and_(SlaClock.started_at >= since, SlaClock.started_at < until)
     ended = and_(SlaClock.stopped_at >= since, SlaClock.stopped_at < until)
-    goes_on = SlaClock.state.in_(_OPEN)
-    figures = (func.count(case((each, 1))) for each in (began, ended, goes_on))
-    statement = (
-        select(SlaClock.unit_id, *figures)
-        .where(
-            SlaClock.unit_id.in_(_below(unit_ids)), SlaClock.clock == "resolve", or_(began, ended, goes_on), speaks()
-        )
-        .group_by(SlaClock.unit_id)
-    )
-    rows = await connection.execute(statement)
-    return {row[0]: Pace(received=row[1], done=row[2], backlog=row[3]) for row in rows if row[0] is not None}
-
-
-def _below(unit_ids: Sequence[int]) -> Select[int]:
-    return select(UnitAncestor.unit_id).where(UnitAncestor.ancestor_id.in_(unit_ids))
+    goes_on = SlaClock.stopped_at.is_(None)
+    named = {"began": began, "ended": ended, "goes_on": goes_on}
+    flags = [func.max(case((each, 1), else_=0)).label(name) for name, each in named.items()]
+    keys = SlaClock.unit_id, SlaClock.complaint_id, SlaClock.cycle
+    waits = select(*keys, *flags).where(IS_WAIT, among(SlaClock.unit_id, "units")).group_by(*keys)
+    cycle = union_all(waits.where(SlaClock.stopped_at >= since), waits.where(goes_on)).subquery("cycle").c
+    statement = select(cycle.unit_id, *(func.sum(cycle[name]) for name in named)).group_by(cycle.unit_id)
+    rows = await connection.execute(statement, {"units": units})
+    return {row[0]: Pace(received=int(row[1]), done=int(row[2]), backlog=int(row[3])) for row in rows}

@@ -13,10 +13,10 @@ from app.complaint.clocks import Rulebook
 from app.db.freshness import Freshness, read_freshness
 from app.db.scope import Scope, visible
 from app.db.tables.complaints import Complaint
-from app.db.tables.units import UnitAncestor
 from app.units.periods import Period
 from app.units.signal_rows import Asked, evidence, late_pauses, month_end, ping_pong, recorded_late, reopenings
 from app.units.signs import Finding, Sign
+from app.units.status import below
 
 MOST_LISTED = 100
 """Complaints that a signal lists; of more it tells the number."""
@@ -41,7 +41,7 @@ async def read_signals(
 
     Each case belongs to the unit that held the complaint when it happened.
     """
-    asked = Asked(connection, select(UnitAncestor.unit_id).where(UnitAncestor.ancestor_id.in_(tops)), period)
+    asked = Asked(connection, below([tuple(tops)], rules), period)
     found = [
         await late_pauses(asked, rules),
         await reopenings(asked),

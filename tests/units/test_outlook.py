@@ -17,6 +17,8 @@ from app.sla.calendars import compile_calendar, parse_rules
 from app.units.opening import hours_at
 from app.units.outlook import read_outlooks
 from app.units.pace import Outlook, Pace, Verdict
+from app.units.periods import read_period
+from app.units.signal_rows import Asked, month_end
 from tests.units.city import City
 from tests.units.stories import tell
 from tests.workqueue.desk import _VERSION, WIB, Desk, _add, at, table
@@ -40,13 +42,15 @@ async def city(engine: AsyncEngine) -> City:
     return built
 
 
-async def office(city: City, name: str = "asn", rules: dict[str, Any] = OFFICE, *units: str) -> None:
-    """A calendar on which a policy counts working days, for some units or for all."""
+async def office(
+    city: City, name: str = "asn", rules: dict[str, Any] = OFFICE, *units: str, clock: str = "update"
+) -> None:
+    """A calendar on which a policy for a clock counts working days, for some units or for all."""
     async with writing(city.engine) as connection:
         calendar_id = await _add(connection, "calendar", name=name)
         row = {"calendar_id": calendar_id, "version": 1, "rules": rules, "published_at": at("2020-01-01 00:00")}
         await _add(connection, "calendar_version", **row)
-        policy = {"name": f"law.{name}", "family": f"law-{name}", "kind": "clock", "clock": "update"}
+        policy = {"name": f"law.{name}", "family": f"law-{name}", "kind": "clock", "clock": clock}
         version = {**_VERSION, "target_unit": "working_day", "target_amount": 60, "calendar": name}
         version |= {"applies": {"units": list(units)}}
         await _add(connection, "policy_version", policy_id=await _add(connection, "policy", **policy), **version)
@@ -229,3 +233,18 @@ async def test_what_was_sent_back_and_what_is_paused_is_backlog_and_what_waits_f
     await tell(city, begun, "kelurahan-a", (HOUR, Move.WITHDRAW))
     (found,) = await outlooks(city, "kelurahan-a")
     assert (found.pace.received, found.pace.done, found.pace.backlog) == (4, 2, 2)
+
+
+async def test_a_wait_that_two_policies_judge_is_counted_once(city: City) -> None:
+    await office(city, "second", OFFICE, clock="resolve")
+    begun = FRIDAY - 2 * DAY
+    await tell(city, begun, "kelurahan-a", (HOUR, Move.ACCEPT), (2 * HOUR, Move.SUBMIT))
+    await tell(city, begun, "kelurahan-a", (HOUR, Move.ACCEPT))
+    waits = [row for row in await city.rows("sla_clock") if row.clock == "resolve"]
+    assert len(waits) == 4
+    (found,) = await outlooks(city, "kelurahan-a")
+    assert (found.pace.received, found.pace.done, found.pace.backlog) == (2, 1, 1)
+    async with reading(city.engine) as connection:
+        span = read_period("30d", now=FRIDAY, zone=WIB)
+        delivered = await month_end(Asked(connection, [city.units["kelurahan-a"]], span))
+    assert delivered.of == 1

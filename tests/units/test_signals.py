@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import event, insert, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.complaint.events import EventKind
@@ -14,13 +14,14 @@ from app.complaint.lifecycle import Move, Status
 from app.db.scope import WHOLE, Scope
 from app.db.session import reading, writing
 from app.units.catalogue import OUTLOOKS, SIGNALS
+from app.units.outlook import read_outlooks
 from app.units.periods import Period
 from app.units.signal_rows import Asked, recorded_late
 from app.units.signals import Signal, read_signals
 from app.units.signs import LIMITS, Finding, Sign, finding, month_end_limit, month_ends
 from tests.units.city import NOW, City, period
 from tests.units.stories import tell
-from tests.workqueue.desk import at, entry, table
+from tests.workqueue.desk import WIB, at, entry, table
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SECOND = timedelta(seconds=1)
@@ -183,17 +184,39 @@ async def test_an_answer_in_time_that_was_told_an_hour_after_due_is_recorded_lat
     assert (found.found.count, found.found.of, found.refs) == (1, 3, ("JK2",))
 
 
-async def test_of_very_many_answers_those_due_last_are_examined(city: City) -> None:
+@pytest.mark.parametrize("apart", [HOUR, 4 * DAY])
+async def test_of_very_many_answers_those_due_last_are_examined(city: City, apart: timedelta) -> None:
     for number in range(3):
-        reported = MONDAY + number * HOUR
+        reported = MONDAY + number * apart
         complaint_id = await tell(city, reported, "kelurahan-a", code=f"JK{number}")
         await city.hear(complaint_id, Status.IN_PROGRESS, reported + HOUR, now=reported + 2 * DAY)
         await _set_recorded(city, complaint_id, reported + 2 * DAY)
     async with reading(city.engine) as connection:
-        below = select(table("unit").c.id).where(table("unit").c.code == "kelurahan-a")
         # Each has a second row, of the red flag, that is due later and speaks for no cycle.
-        found = await recorded_late(Asked(connection, below, period()), most=5)
+        found = await recorded_late(Asked(connection, [city.units["kelurahan-a"]], period()), most=5)
     assert (found.count, found.of, found.complaint_ids) == (2, 2, (3, 2))
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+async def test_what_was_delivered_and_what_waits_is_found_along_the_index_of_waits(city: City) -> None:
+    seen: list[tuple[str, tuple[object, ...]]] = []
+
+    def listen(_conn: object, _cursor: object, statement: str, parameters: tuple[object, ...], *_: object) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(city.engine.sync_engine, "before_cursor_execute", listen)
+    await signal(city, Sign.MONTH_END, span=period("2026-02"))
+    async with reading(city.engine) as connection:
+        rules = await city.rules(connection)
+        await read_outlooks(connection, [city.units["kota"]], rules, WHOLE, now=NOW, zone=WIB)
+    event.remove(city.engine.sync_engine, "before_cursor_execute", listen)
+    asked = [each for each in seen if "sla_clock.clock = 'resolve'" in each[0]]
+    async with reading(city.engine) as connection:
+        for statement, parameters in asked:
+            steps = [row[3] for row in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            read = [step for step in steps if "sla_clock" in step]
+            assert read and all("INDEX ix_sla_clock_waits" in step for step in read), steps
+    assert len(asked) == 3
 
 
 async def test_what_we_did_not_know_of_before_it_was_due_is_not_recorded_late(city: City) -> None:
@@ -206,10 +229,10 @@ async def test_what_we_did_not_know_of_before_it_was_due_is_not_recorded_late(ci
 
 
 async def _set_recorded(city: City, complaint_id: int, told_at: datetime) -> None:
-    event = table("complaint_event")
-    heard = (event.c.complaint_id == complaint_id, event.c.kind == EventKind.STATUS)
+    entries = table("complaint_event")
+    heard = (entries.c.complaint_id == complaint_id, entries.c.kind == EventKind.STATUS)
     async with writing(city.engine) as connection:
-        await connection.execute(update(event).where(*heard).values(recorded_at=told_at))
+        await connection.execute(update(entries).where(*heard).values(recorded_at=told_at))
 
 
 async def test_a_source_that_fell_behind_is_named(city: City) -> None:

@@ -257,6 +257,17 @@ class SlaClock(Schema):
         ),
         Index("ix_sla_clock_unit_due", "unit_id", "clock", "due_at"),
         Index("ix_sla_clock_times", "started_at", "due_at", "stopped_at", postgresql_using="brin"),
+        Index(
+            "ix_sla_clock_waits",
+            "stopped_at",
+            "started_at",
+            "unit_id",
+            "complaint_id",
+            "cycle",
+            "state",
+            postgresql_where=condition("clock = 'resolve'"),
+            sqlite_where=condition("clock = 'resolve'"),
+        ),
     )
 
 
@@ -278,6 +289,7 @@ class Stint(Schema):
     __table_args__ = (
         Index("ix_stint_unit_assigned", "unit_id", "assigned_at", "complaint_id"),
         Index("ix_stint_unit_ended", "unit_id", "ended_at"),
+        Index("ix_stint_times", "assigned_at", "ended_at", postgresql_using="brin"),
     )
 
 
@@ -299,6 +311,7 @@ class Pause(Schema):
             postgresql_where=condition("ended_at IS NULL AND expires_at IS NOT NULL"),
             sqlite_where=condition("ended_at IS NULL AND expires_at IS NOT NULL"),
         ),
+        Index("ix_pause_started", "started_at", postgresql_using="brin"),
     )
 
 

@@ -47,6 +47,7 @@ class Evidence(Schema):
     __table_args__ = (
         UniqueConstraint("complaint_id", "kind", "sha256"),
         Index("ix_evidence_sha256", "sha256"),
+        Index("ix_evidence_uploaded", "uploaded_at", postgresql_using="brin"),
     )
 
 
