@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from app.api.instants import rfc3339
 from app.api.unit_shapes import (
@@ -19,6 +19,7 @@ from app.api.unit_shapes import (
     Oldest,
     PeriodSpan,
     PlaceAmong,
+    SignalsLead,
     StatusFigures,
     TrendEntry,
     UnitName,
@@ -36,6 +37,7 @@ from app.units.sisters import Place
 from app.units.status import Status
 
 QUEUE = "/api/v1/complaints"
+UNITS = "/api/v1/units"
 
 
 def unit_name(unit: UnitCard) -> UnitName:
@@ -72,6 +74,7 @@ def status_figures(
     return StatusFigures(
         unit=unit_name(units[0]) if len(units) == 1 else None,
         units=[unit_name(unit) for unit in units],
+        signals=_signals(units, links),
         trend=[_entry(day) for day in (weeks(status.trend) if by_week else status.trend)],
         **common_figures(status, links, is_top=is_top),
     )
@@ -116,6 +119,13 @@ def place_shown(place: Place) -> PlaceAmong:
 
 def _figure(value: float | int | None, query: Query | None) -> Figure:
     return Figure(value=value, href=_href(query))
+
+
+def _signals(units: Sequence[UnitCard], links: Links) -> SignalsLead:
+    """Where the signals of one unit are told; they know only how things stand now, as the queue does."""
+    if len(units) != 1 or not links.leads:
+        return SignalsLead(href=None)
+    return SignalsLead(href=f"{UNITS}/{quote(units[0].code, safe='')}/signals?period={links.period.name}")
 
 
 def _href(query: Query | None) -> str | None:

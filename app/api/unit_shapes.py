@@ -160,11 +160,18 @@ class CommonFigures(TypedDict):
     holding: Holding
 
 
+class SignalsLead(TypedDict):
+    """Where to read whether the figures may be trusted; null of several units, and of an earlier instant."""
+
+    href: str | None
+
+
 class StatusFigures(CommonFigures):
     """How a unit does, with all below it; `unit` is null where several make one overview."""
 
     unit: UnitName | None
     units: list[UnitName]
+    signals: SignalsLead
     trend: list[TrendEntry]
 
 

@@ -157,6 +157,14 @@ async def test_the_overview_of_several_units_counts_each_complaint_once(city: Ci
     assert await caller.listed(overview["open"]["href"]) == {row.id for row in rows}
 
 
+async def test_a_status_leads_to_the_signals_of_its_unit_in_its_period(admin: Caller) -> None:
+    status = await admin.get("/api/v1/units/kota/status?period=7d")
+    told = await admin.get(status["signals"]["href"])
+    assert (told["unit"]["code"], told["period"]["name"]) == ("kota", "7d")
+    earlier = await admin.get("/api/v1/units/kota/status?period=7d&as_of=2026-03-01")
+    assert earlier["signals"] == {"href": None}
+
+
 async def test_one_unit_names_its_neighbours_in_the_tree(admin: Caller) -> None:
     unit = await admin.get("/units/kecamatan")
     assert (unit["name"], unit["type"], unit["is_validator"], unit["is_active"]) == ("Kecamatan", "test", False, True)
