@@ -32,8 +32,9 @@ class Visitor:
 
 
 def hidden(page: str) -> dict[str, str]:
-    """The hidden fields of a page's forms."""
-    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page)
+    """The hidden fields of the forms of a page that are posted."""
+    posted = "".join(re.findall(r'<form method="post".*?</form>', page, re.DOTALL))
+    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', posted)
     return {name: unescape(value) for name, value in found}
 
 
