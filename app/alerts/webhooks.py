@@ -132,7 +132,7 @@ async def find(connection: AsyncConnection, webhook_id: int, scope: Scope) -> We
 async def rotate(
     connection: AsyncConnection, webhook_id: int, scope: Scope, *, vault: Vault, now: datetime
 ) -> tuple[WebhookView, str]:
-    """A new secret for the webhook; messages are signed with the former one too for a day.
+    """A new secret for the webhook; for a day messages are signed with each former one too.
 
     Raises: NotFound.
     """

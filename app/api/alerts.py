@@ -184,7 +184,7 @@ async def try_webhook(caller: KeeperDep, house: HouseDep, webhook_id: RowId) -> 
 async def rotate_webhook(
     connection: Writing, caller: KeeperDep, house: HouseDep, now: Now, webhook_id: RowId
 ) -> WebhookSecret:
-    """A new secret, shown in this answer only; for a day messages carry a signature of the former one too."""
+    """A new secret, shown in this answer only; for a day messages carry a signature of each former one too."""
     view, secret = await webhooks.rotate(connection, webhook_id, caller.scope, vault=house.vault, now=now)
     await _note(connection, caller, "webhook.rotate", webhook_id, now)
     return WebhookSecret.with_secret(view, secret)

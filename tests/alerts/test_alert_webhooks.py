@@ -16,7 +16,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from app.alerts import webhooks
 from app.alerts.delivery import Sent
 from app.alerts.notifiers import ConsoleNotifier, WebhookNotifier, webhook_client
-from app.alerts.signing import OVERLAP, Secrets
+from app.alerts.signing import OVERLAP, PURPOSE, Secrets
 from app.alerts.trials import Aim, try_out
 from app.alerts.webhooks import NewWebhook, WebhookView
 from app.clock import utc_now
@@ -269,6 +269,34 @@ async def test_after_a_rotation_both_secrets_verify_for_a_day(
     (message,) = sink.messages
     assert former != current
     assert _verifies(former, message.body, message.headers) and _verifies(current, message.body, message.headers)
+
+
+async def test_a_second_rotation_within_the_day_leaves_nobody_behind(
+    town: Town, sink: Sink, client: httpx.AsyncClient
+) -> None:
+    view, first = await _create(town, sink.url)
+    now, shown = await _breach(town), [first]
+    for _ in range(2):
+        async with writing(town.engine) as connection:
+            shown.append((await webhooks.rotate(connection, view.id, WHOLE, vault=VAULT, now=now))[1])
+    await town.deliver(now, _notifier(client))
+    (message,) = sink.messages
+    assert len(set(shown)) == 3
+    assert all(_verifies(secret, message.body, message.headers) for secret in shown)
+
+
+def test_however_often_a_secret_rotates_a_few_former_ones_sign() -> None:
+    now, secrets = utc_now(), Secrets.new()
+    for _ in range(50):
+        secrets = Secrets.unseal(secrets.rotated(now).seal(VAULT), VAULT)
+    assert len(secrets.headers("msg_1", b"{}", at=now)["webhook-signature"].split()) == 6
+
+
+def test_a_secret_that_was_sealed_with_one_former_secret_still_opens() -> None:
+    now, former, current = utc_now(), Secrets.new().current, Secrets.new().current
+    kept = {"current": current, "former": former, "former_until": (now + OVERLAP).isoformat()}
+    headers = Secrets.unseal(VAULT.seal_json(kept, PURPOSE), VAULT).headers("msg_1", b"{}", at=now)
+    assert _verifies(former, b"{}", headers) and _verifies(current, b"{}", headers)
 
 
 def test_the_former_secret_stops_signing_when_its_day_is_over() -> None:
