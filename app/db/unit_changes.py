@@ -108,8 +108,13 @@ def _last_changes_statement() -> Select[Any]:
 
 
 _last_changes = _last_changes_statement()
+# A snapshot of a standby names no running transactions, so each that it may not see yet is asked for by itself.
 _snapshot = text(
     f"SELECT pg_snapshot_xmax(now)::text::bigint + {LIFTED} AS above,"  # noqa: S608 - a constant
-    f" ARRAY(SELECT running::text::bigint + {LIFTED} FROM pg_snapshot_xip(now) running) AS pending"
+    " CASE WHEN pg_is_in_recovery()"
+    f" THEN ARRAY(SELECT id + {LIFTED}"
+    " FROM generate_series(pg_snapshot_xmin(now)::text::bigint, pg_snapshot_xmax(now)::text::bigint - 1) id"
+    " WHERE pg_xact_status(id::text::xid8) = 'in progress')"
+    f" ELSE ARRAY(SELECT running::text::bigint + {LIFTED} FROM pg_snapshot_xip(now) running) END AS pending"
     " FROM pg_current_snapshot() now"
 )

@@ -14,6 +14,8 @@ from sqlalchemy import create_engine, text
 
 from app.complaint.lifecycle import Move
 from app.db.migrate import upgrade
+from app.db.session import writing
+from app.workqueue.actions import MoveRequest, move
 from tests import postgres
 from tests.api.door import Door, opened, settings_for
 from tests.workqueue.desk import NOON, Desk
@@ -103,6 +105,7 @@ async def test_a_standby_follows_stands_still_goes_on_and_dies(pair: Pair, log: 
     await _it_is_not_behind(pair)
     held = await _it_stands_still(pair)
     await _it_goes_on(pair, held)
+    await _it_tells_what_commits_late(pair)
     await _it_dies(pair)
     assert log.getvalue().count("replica_gone") == 1
 
@@ -137,6 +140,22 @@ async def _it_goes_on(pair: Pair, held: str) -> None:
     await pair.until("/complaints", lambda answer: float(answer.headers[LAG]) == 0)
 
 
+async def _it_tells_what_commits_late(pair: Pair) -> None:
+    """What began first and ends last is another answer, and whoever waits for changes is told both."""
+    said = MoveRequest(move=Move.RESPOND, text="Sudah dicek.")
+    before, settled = await pair.get("/complaints"), (await pair.get("/changes?cursor=now")).json()["next_cursor"]
+    async with writing(pair.door.house.engine) as late:
+        await move(late, 1, said, pair.desk.asker("dewi"), await pair.desk.rules(late), seen=None, now=NOON)
+        await pair.desk.report("JK2", NOON - timedelta(hours=1), unit="sudin")
+        held = await pair.until("/complaints", lambda answer: answer.headers["etag"] != before.headers["etag"])
+        waiting = asyncio.create_task(pair.get(f"/changes?cursor={settled}&wait=20"))
+        await pair.get("/complaints")
+    new = await pair.until("/complaints", lambda answer: answer.status_code == 200, **_holding(held))
+    assert sorted(_codes(await waiting)) == sorted(_codes(held)) == ["JK1", "JK2"]
+    versions = [{each["ticket_code"]: each["version"] for each in answer.json()["items"]} for answer in (held, new)]
+    assert versions[1]["JK1"] > versions[0]["JK1"]
+
+
 async def _it_dies(pair: Pair) -> None:
     """Every read is answered all the same, by the primary; one that waits for a change too."""
     waiting = asyncio.create_task(pair.get("/changes?cursor=now&wait=20"))
@@ -151,6 +170,10 @@ async def _it_dies(pair: Pair) -> None:
 
 def _codes(answer: Any) -> list[str]:
     return [each["ticket_code"] for each in answer.json()["items"]]
+
+
+def _holding(answer: Any) -> dict[str, str]:
+    return {"If-None-Match": answer.headers["etag"]}
 
 
 def _execute(dsn: str, statement: str) -> None:
