@@ -16,6 +16,7 @@ from app.commands import (
     demo,
     doctor,
     explain,
+    export,
     intake,
     officer_alerts,
     people,
@@ -74,6 +75,7 @@ for name, command in (
     ("pull", sources.pull),
     ("backfill", intake.backfill),
     ("import", intake.import_),
+    ("export", export.export),
     ("recompute", sla.recompute),
     ("doctor", doctor.doctor),
 ):

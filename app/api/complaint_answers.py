@@ -100,7 +100,7 @@ def seen_versions(if_match: str | None) -> frozenset[int] | None:
 
 def complaints_sheet(cards: Iterable[ComplaintCard]) -> Response:
     """Complaints as a sheet, one row each."""
-    return sheet("complaints", COLUMNS, (_row(card) for card in cards))
+    return sheet("complaints", COLUMNS, (sheet_row(card) for card in cards))
 
 
 COLUMNS = (
@@ -111,7 +111,8 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def _row(card: ComplaintCard) -> list[Cell]:
+def sheet_row(card: ComplaintCard) -> list[Cell]:
+    """The cells of one complaint, in the order of `COLUMNS`."""
     unit, due = card["unit"], card["next_due"]
     found: dict[str, object] = {**card, **card["location"]}
     found["sources"] = " ".join(each["source"] for each in card["sources"])

@@ -80,9 +80,11 @@ def add(
 
 
 @leave.command("end")
-def end(username: Username, leave_id: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+def end(username: Username, leave_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
     """Strike out a leave, whether it has begun or not."""
     run(_end(username, leave_id))
+    if as_json:
+        show({"id": leave_id, "officer": username, "ended": True}, as_json=True)
     say(f"Leave {leave_id} of {username} is struck out.")
 
 

@@ -29,9 +29,7 @@ _ALL = 1_000_000
 
 Units = Annotated[list[str] | None, typer.Option("--unit", help="Unit code; may be given several times.")]
 Username = Annotated[str, typer.Argument(help="By which name they sign in.")]
-Password = Annotated[
-    str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for when not given.")
-]
+Password = Annotated[str | None, typer.Option(help="Asked for when not given.")]
 
 
 @token.command("create")
@@ -97,9 +95,12 @@ def _used(entry: TokenEntry) -> str:
 @token.command("revoke")
 def revoke(
     token_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="As `token list` shows it.")],
+    as_json: Json = False,
 ) -> None:
     """End a token: within a second it opens nothing any more."""
     run(_revoke(token_id))
+    if as_json:
+        show({"id": token_id, "revoked": True}, as_json=True)
     say(f"Token {token_id} is revoked.")
 
 
@@ -114,12 +115,23 @@ def add(
     role: Annotated[Role, typer.Option(help="What the officer may do.")],
     name: Annotated[str | None, typer.Option(help="The officer's name.")] = None,
     unit: Units = None,
-    password: Password = "",
+    password: Password = None,
+    as_json: Json = False,
 ) -> None:
     """Add somebody who signs in with a user name and a password."""
-    new = NewOfficer(username=username, name=name or username, role=role, units=unit or (), password=password)
+    chosen = _chosen(password)
+    new = NewOfficer(username=username, name=name or username, role=role, units=unit or (), password=chosen)
     run(_add(new))
+    if as_json:
+        show({"username": username, "role": role, "units": new.units}, as_json=True)
     say(f"Officer {username} may sign in now.")
+
+
+def _chosen(password: str | None) -> str:
+    """The password, asked for where none is given: beside standard output, which belongs to the result."""
+    if password is not None:
+        return password
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
 
 
 async def _add(new: NewOfficer) -> None:
@@ -155,9 +167,11 @@ def _standing(entry: OfficerEntry, now: datetime) -> str:
 
 
 @officer.command("unlock")
-def unlock(username: Username) -> None:
+def unlock(username: Username, as_json: Json = False) -> None:
     """Let somebody sign in again at once, however many wrong passwords there were."""
     run(_unlock(username))
+    if as_json:
+        show({"username": username, "unlocked": True}, as_json=True)
     say(f"Officer {username} may sign in again.")
 
 
@@ -168,9 +182,11 @@ async def _unlock(username: str) -> None:
 
 
 @officer.command("password")
-def new_password(username: Username, password: Password = "") -> None:
+def new_password(username: Username, password: Password = None, as_json: Json = False) -> None:
     """Give somebody a new password: a lock is over, and every session of theirs ends."""
-    run(_change(username, OfficerChange(password=password)))
+    run(_change(username, OfficerChange(password=_chosen(password))))
+    if as_json:
+        show({"username": username, "changed": True}, as_json=True)
     say(f"Officer {username} signs in with the new password from now on.")
 
 

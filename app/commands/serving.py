@@ -97,10 +97,12 @@ async def _work(settings: Settings) -> None:
         await run_worker(plant, stop)
 
 
-def migrate() -> None:
+def migrate(as_json: Json = False) -> None:
     """Bring the database to the newest revision; of two at once one waits."""
     settings = open_settings()
     upgrade(settings.database_url)
+    if as_json:
+        show({"database": hide_password(settings.database_url), "revision": head()}, as_json=True)
     say(f"The database {hide_password(settings.database_url)} stands at revision {head()}.")
 
 

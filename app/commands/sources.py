@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -24,7 +25,10 @@ source = typer.Typer(help="Sources: the outside systems that complaints come fro
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Options = Annotated[list[str] | None, typer.Option("--option", help="KEY=VALUE, as the connector's README says.")]
 
+_FIRST_YEAR, _LAST_YEAR = 1900, 9998
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SPAN = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_LONGEST_SPAN_S = 3_653 * 86_400
 
 
 @source.command("add")
@@ -36,6 +40,7 @@ def add(
     since: Annotated[str | None, typer.Option(help="First day to ask for, YYYY-MM-DD.")] = None,
     every: Annotated[str, typer.Option(help="How often to pull: 30s, 5m, 1h.")] = "5m",
     option: Options = None,
+    as_json: Json = False,
 ) -> None:
     """Add a source; a worker pulls it at once and then on its schedule."""
     new = NewSource(
@@ -48,6 +53,8 @@ def add(
         options=pairs(option),
     )
     run(_add(new))
+    if as_json:
+        show({"source": name, "connector": connector, "url": url, "every_s": new.every_s}, as_json=True)
     say(f"Source {name} is added. Try it: tanggap source check {name}")
 
 
@@ -100,9 +107,13 @@ def _entry(row: Row[Any], rejects: int, last: Row[Any] | None) -> dict[str, obje
 
 
 @source.command("check")
-def check(name: str) -> None:
+def check(name: str, as_json: Json = False) -> None:
     """Can the source be reached and read? Stores nothing."""
-    typer.echo(run(_check(name)))
+    reached = run(_check(name))
+    if as_json:
+        show({"source": name, "reached": reached}, as_json=True)
+    else:
+        typer.echo(reached)
 
 
 async def _check(name: str) -> str:
@@ -127,10 +138,11 @@ def parse_span(field: str, text: str) -> int:
 
     Raises: InvalidInput.
     """
-    number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not number.isascii() or not number.isdigit() or int(number) < 1:
-        raise InvalidInput(field, f"{text} is no span: write 30s, 5m, 1h or 1d")
-    return int(number) * _UNITS[unit]
+    written = _SPAN.fullmatch(text)
+    span_s = int(written[1]) * _UNITS[written[2]] if written else 0
+    if not 1 <= span_s <= _LONGEST_SPAN_S:
+        raise InvalidInput(field, f"{text} is no span: write 30s, 5m, 1h or 1d, at most ten years")
+    return span_s
 
 
 def day(field: str, text: str | None) -> date | None:
@@ -141,9 +153,12 @@ def day(field: str, text: str | None) -> date | None:
     if text is None:
         return None
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+        found = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
     except ValueError as error:
         raise InvalidInput(field, f"{text} is no day: write YYYY-MM-DD") from error
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise InvalidInput(field, f"{text} lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    return found
 
 
 def pairs(options: list[str] | None) -> dict[str, str]:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from typer.main import get_command
 
+from app.cli import cli
 from app.clock import utc_now
+from app.db.migrate import head
 from app.db.session import make_engine, writing
 from app.intake import leases
 from app.intake.sources import read_source
@@ -48,6 +51,24 @@ def test_help_is_done(bare):
     assert ran.code == 0
     for command in ("serve", "worker", "demo", "migrate", "seed", "pull", "import", "token", "sla", "doctor", "source"):
         assert command in ran.out
+
+
+def _commands(group, *above):
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, *above, name)
+        else:
+            yield " ".join((*above, name)), command
+
+
+def test_every_command_that_ends_with_a_result_gives_it_as_json():
+    lasting = {"serve", "worker", "demo", "demo-feeds"}
+    files = {"audit export", "privacy export", "connector new"}
+    options = {
+        name: {option for each in command.params for option in each.opts}
+        for name, command in _commands(get_command(cli))
+    }
+    assert {name for name, known in options.items() if "--json" not in known} == lasting | files
 
 
 @pytest.mark.parametrize(
@@ -113,7 +134,9 @@ def test_an_unknown_source_is_named(tanggap):
         (("a", "--connector", "crm", "--url", "http://x", "--option", "entah=1"), ("entah",)),
         (("a", "--connector", "crm", "--url", "http://x", "--option", "rate"), ("rate is not KEY=VALUE",)),
         (("a", "--connector", "crm", "--url", "http://x", "--every", "5"), ("every", "30s")),
+        (("a", "--connector", "crm", "--url", "http://x", "--every", "99999999999d"), ("every", "ten years")),
         (("a", "--connector", "crm", "--url", "http://x", "--since", "kemarin"), ("since", "YYYY-MM-DD")),
+        (("a", "--connector", "crm", "--url", "http://x", "--since", "0001-01-01"), ("since", "1900")),
         (("A!", "--connector", "crm", "--url", "http://x"), ("name",)),
     ],
     ids=lambda each: " ".join(each),
@@ -126,7 +149,12 @@ def test_a_bad_source_is_refused_at_once_and_not_stored(tanggap, arguments, word
 @one_engine
 def test_a_source_is_added_once(tanggap):
     add = ("source", "add", "crm", "--connector", "crm", "--url", "http://127.0.0.1:1")
-    assert tanggap(*add).code == 0
+    assert tanggap(*add, "--json").document == {
+        "source": "crm",
+        "connector": "crm",
+        "url": "http://127.0.0.1:1",
+        "every_s": 300,
+    }
     assert failed(tanggap(*add), "source crm exists already")
     (item,) = tanggap("source", "list", "--json").document["items"]
     assert (item["source"], item["connector"], item["last_run"]) == ("crm", "crm", None)
@@ -179,6 +207,8 @@ async def test_a_pull_prints_its_tally_and_the_second_one_changes_nothing(tangga
         first, second = [await tally(tanggap, name) for name in ("jaki", "crm")]
         again = [await tally(tanggap, name) for name in ("jaki", "crm")]
         assert (await asyncio.to_thread(tanggap, "source", "check", "jaki")).out.startswith("JAKI answers")
+        checked = (await asyncio.to_thread(tanggap, "source", "check", "jaki", "--json")).document
+    assert (checked["source"], checked["reached"][:4]) == ("jaki", "JAKI")
     assert (first["pulled"], first["created"], first["source"]) == (1, 1, "jaki")
     assert (second["pulled"], second["linked"], second["source"]) == (1, 1, "crm")
     assert first["complete_through"].endswith("Z")
@@ -304,7 +334,8 @@ def test_a_token_for_an_unknown_unit_is_one_line(tanggap):
 
 def test_migrate_and_seed_twice_change_nothing_the_second_time(bare, empty_database_url):
     for _ in range(2):
-        assert bare("migrate", database_url=empty_database_url).code == 0
+        ran = bare("migrate", "--json", database_url=empty_database_url)
+        assert (ran.code, ran.document["revision"]) == (0, head())
     first = bare("seed", "jakarta", "--json", database_url=empty_database_url).document["total"]
     second = bare("seed", "jakarta", "--json", database_url=empty_database_url).document["total"]
     assert first["added"] > 500
