@@ -28,7 +28,7 @@ from connectors.contract import EventKind, IncomingComplaint
 RAW = "raw"
 IDENTITY = "identity"
 _CHUNK = 500
-_QUOTES = 50
+_QUOTES, _QUOTE_LENGTH = 50, 40
 
 
 @dataclass(slots=True)
@@ -161,7 +161,9 @@ def _take(
     view = storing.view
     written.tally.count(judgement.verdict)
     storing.sightings.update(_unknown_words(incoming, storing))
-    written.quotes += [{"complaint_id": complaint_id, "code": code} for code in incoming.quoted_codes[:_QUOTES]]
+    # What is longer than a ticket code, such as another city's id of a double, can be the code of none.
+    quoted = [code for code in incoming.quoted_codes if len(code) <= _QUOTE_LENGTH][:_QUOTES]
+    written.quotes += [{"complaint_id": complaint_id, "code": code} for code in quoted]
     is_new = judgement.verdict is Verdict.CREATE
     values = dict(judgement.values or {})
     if is_new:

@@ -53,6 +53,14 @@ async def test_the_same_words_under_two_ids_are_two_complaints(station, feeds):
     assert await station.pull("jaki") == tally(created=2)
 
 
+# case 23
+async def test_a_double_whose_parent_has_a_long_id_is_a_complaint_like_any_other(station):
+    item = OPEN | {"requested_datetime": when("12 08:00")}
+    async with open311(station, item | {"extended_attributes": {"parent_service_request_id": "p" * 180}}):
+        assert await station.pull("kota") == tally(created=1)
+    assert await station.rows("quoted_code") == []
+
+
 # case 22
 async def test_a_record_twice_in_one_answer_is_counted_twice_and_kept_once(station):
     item = OPEN | {"requested_datetime": when("12 08:00")}
