@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -21,6 +22,8 @@ from app.vault import Vault
 from connectors.contract import Batch, Detailing, IncomingComplaint, Precedence, Raw, Reject, SourceTraits, hash_raw
 
 _MAX_ID = 200
+_LEVELS = 100
+"""How deep a raw record is kept as it is; few that read records later go as deep as JSON may."""
 
 
 class Voice(Protocol):
@@ -102,13 +105,15 @@ class BatchStore:
 
 
 def split_unfit(batch: Batch) -> tuple[list[IncomingComplaint], list[Reject]]:
-    """The complaints that our tables can hold, and the rejects with those that they cannot."""
-    fit, rejects = [], list(batch.rejects)
+    """The complaints that our tables can hold, and the rejects with those that they cannot; what is nested too deeply
+    in a raw record stands there as its JSON text."""
+    fit, rejects = [], [replace(each, raw=_shallow(each.raw)) if _is_deep(each.raw) else each for each in batch.rejects]
     for each in batch.complaints:
+        kept = replace(each, raw=_shallow(each.raw)) if _is_deep(each.raw) else each
         if len(each.external_id) > _MAX_ID:
-            rejects.append(Reject(each.raw, f"the id is longer than {_MAX_ID} characters"))
+            rejects.append(Reject(kept.raw, f"the id is longer than {_MAX_ID} characters"))
         else:
-            fit.append(each)
+            fit.append(kept)
     return fit, rejects
 
 
@@ -123,3 +128,27 @@ def undetailed(connector: object, complaint: IncomingComplaint) -> IncomingCompl
     if not isinstance(connector, Detailing):
         return complaint
     return replace(complaint, content_hash=hash_raw({"without detail": complaint.content_hash}))
+
+
+def _is_deep(raw: Raw) -> bool:
+    level: list[Any] = [raw]
+    for _ in range(_LEVELS):
+        inner = (value for each in level for value in (each.values() if isinstance(each, Mapping) else each))
+        level = [value for value in inner if isinstance(value, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _shallow(raw: Raw) -> Raw:
+    return {name: _cut(value, _LEVELS) for name, value in raw.items()}
+
+
+def _cut(value: object, levels: int) -> object:
+    if not isinstance(value, dict | list):
+        return value
+    if levels == 0:
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        return {name: _cut(inner, levels - 1) for name, inner in value.items()}
+    return [_cut(inner, levels - 1) for inner in value]

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import orjson
 import pytest
 from sqlalchemy import text
 
+from app.complaint.privacy import scrub
 from app.db.session import writing
 from app.intake import run
 from app.intake.health import FAILURES_TO_OPEN
+from app.intake.rejects import REJECT
 from app.intake.sources import due_sources
+from app.intake.store import RAW
 from connectors.contract import AccessDenied, Batch, RateLimited, SourceUnavailable, UnexpectedPayload
 from tests.connectors.servers import Answer, json_answer
 from tests.intake.feeds import always, at, crm, jaki, told
 from tests.intake.records import incoming
+from tests.intake.station import VAULT
 from tests.intake.test_pull import Told, tally
 
 CODE, OTHER = "JK2601120001", "JK2601120002"
@@ -65,6 +70,21 @@ async def test_a_record_full_of_what_no_database_stores_is_stored(station, feeds
     complaint = await station.complaint(CODE)
     assert (complaint.subject, complaint.lat, complaint.lng) == ("ab", None, None)
     assert await station.differences() == []
+
+
+@pytest.mark.parametrize("levels", [90, 300, 800])
+async def test_a_record_nested_deeper_than_anybody_reads_is_stored_and_can_be_read_again(station, feeds, levels):
+    deep = json.loads("[" * levels + "]" * levels)
+    feeds.jaki = [jaki(CODE, "12 08:00", more=deep), jaki(OTHER, "12 08:00"), {"id": "x", "more": deep}]
+    assert await station.pull("jaki") == tally(created=2, rejected=1)
+    assert await station.pull("jaki") == tally(unchanged=2, rejected=1)
+    (reject,) = await station.rows("reject")
+    kept = [(RAW, row.sealed_raw) for row in await station.rows("source_record")] + [(REJECT, reject.sealed_raw)]
+    for purpose, sealed in kept:
+        raw = VAULT.open_json(sealed, purpose)
+        assert orjson.dumps({"items": [{"raw": raw}]})
+        assert scrub(raw, []) == raw
+    assert (reject.times_seen, len(kept)) == (2, 3)
 
 
 async def test_the_same_bad_record_is_one_reject_however_often_it_comes(station, feeds):
