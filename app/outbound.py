@@ -31,6 +31,10 @@ class AnswerTooLarge(httpx.TransportError):
     """The answer went over the size limit and was cut off."""
 
 
+class AnswerPackedTwice(httpx.TransportError):
+    """The answer is compressed more than once, as only one that shall fill our memory is."""
+
+
 def outbound_client(
     *,
     allowed_hosts: Sequence[str] = (),
@@ -44,7 +48,7 @@ def outbound_client(
     that was checked, so a name cannot be re-pointed in between. Proxies of the environment are ignored. A redirect is
     returned as it is unless `max_redirects` is set, and even then one to another host is refused.
 
-    Every call may raise ForbiddenHost, and AnswerTooLarge past `max_bytes` on the wire.
+    Every call may raise ForbiddenHost, AnswerPackedTwice, and AnswerTooLarge past `max_bytes` on the wire.
     """
     allowed = _host_set(allowed_hosts)
 
@@ -228,8 +232,16 @@ class _GuardedTransport(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await super().handle_async_request(request)
+        if _layers(response.headers.get("content-encoding", "")) > 1:
+            # One layer grows a thousandfold at most while it is read piece by piece, two of them a millionfold.
+            await response.aclose()
+            raise AnswerPackedTwice("the answer is compressed more than once")
         response.stream = _CappedStream(cast(httpx.AsyncByteStream, response.stream), self._max_bytes)
         return response
+
+
+def _layers(codings: str) -> int:
+    return sum(coding.strip().lower() not in ("", "identity") for coding in codings.split(","))
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):

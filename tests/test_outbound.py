@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import gzip
 import socket
 import ssl
 import tempfile
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from app.outbound import AnswerTooLarge, ForbiddenHost, check_url, outbound_client
+from app.outbound import AnswerPackedTwice, AnswerTooLarge, ForbiddenHost, check_url, outbound_client
 from tests.connectors.servers import Answer, serving
 
 
@@ -197,6 +198,19 @@ async def test_an_answer_over_the_limit_is_cut_off():
     ):
         with pytest.raises(AnswerTooLarge):
             await http.get(server.url)
+
+
+async def test_an_answer_that_is_packed_twice_is_refused_before_it_is_unpacked():
+    """Piece by piece one layer cannot fill the memory; two can, with a few kilobytes on the wire."""
+    bomb = gzip.compress(gzip.compress(b"0" * 10_000_000))
+    packed = Answer(body=bomb, headers={"content-encoding": "gzip, gzip"})
+    plain = Answer(body=gzip.compress(b"hello"), headers={"content-encoding": "identity, gzip"})
+    async with outbound_client(allowed_hosts=["127.0.0.1"]) as http:
+        async with serving(lambda _: packed) as server:
+            with pytest.raises(AnswerPackedTwice):
+                await http.get(server.url)
+        async with serving(lambda _: plain) as server:
+            assert (await http.get(server.url)).text == "hello"
 
 
 async def test_the_certificate_is_asked_and_checked_for_the_name(monkeypatch):
