@@ -141,6 +141,7 @@ def _entries(
     dated = [event for event in incoming.events if event.at <= view.looked_at + _CLOCK_SKEW]
     for event in dated:
         yield _dated(incoming, view, event)
+    yield from _replies_ahead(incoming, view, record)
     yield from _undated_status(incoming, view, record, dated)
     yield from _assignments(incoming, view, record, dated, is_unrouted=is_unrouted)
 
@@ -152,6 +153,15 @@ def _dated(incoming: IncomingComplaint, view: SourceView, event: SourceEvent) ->
         return _entry(incoming, view, EventKind.REPLIED, key, at, text=event.label, is_public=True)
     key = f"status:{_stamp(at)}:{fold_word(event.label)}"
     return _entry(incoming, view, EventKind.STATUS, key, at, status=view.status(event.label), word=event.label)
+
+
+def _replies_ahead(incoming: IncomingComplaint, view: SourceView, record: HeldRecord | None) -> Iterator[CaseEvent]:
+    """Replies whose date is none, since it lies after our look: that they were given is known, and by when. (A status
+    needs none of this: the word that holds now is told beside the history.)"""
+    for event in incoming.events:
+        if event.kind is SourceEventKind.REPLY and event.at > view.looked_at + _CLOCK_SKEW:
+            key = f"reply:{_stamp(event.at)}"
+            yield _observed(incoming, view, record, EventKind.REPLIED, key, text=event.label)
 
 
 def _undated_status(
@@ -247,6 +257,7 @@ def _observed(
     *,
     status: Status | None = None,
     word: str | None = None,
+    text: str | None = None,
     unit_id: int | None = None,
     after: datetime | None = None,
 ) -> CaseEvent:
@@ -262,6 +273,8 @@ def _observed(
         at,
         status=status,
         word=word,
+        text=text,
+        is_public=text is not None,
         unit_id=unit_id,
         timing=Timing.OBSERVED if record is not None else Timing.UNKNOWN,
         earliest_at=since,

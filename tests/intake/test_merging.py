@@ -157,6 +157,15 @@ def test_a_public_reply_is_told_as_one():
     assert (event.kind, event.text, event.is_public) == (EventKind.REPLIED, "Terima kasih", True)
 
 
+def test_a_reply_dated_after_our_look_was_given_by_now():
+    each = incoming("1", "12 08:00", None, events=(said("12 15:00", "Terima kasih", kind=SourceEventKind.REPLY),))
+    assert entries(each) == ["replied 12 12:00 Terima kasih unknown since 12 08:00"]
+    (event,) = judge(each, VIEW, record(), HELD).events[1:]
+    assert (event.timing, event.is_public, told(event.earliest_at)) == (Timing.OBSERVED, True, "12 11:00")
+    later = replace(VIEW, looked_at=at("12 16:00"))
+    assert event.key == judge(each, later, record(), HELD).events[1].key
+
+
 def test_instants_are_cut_to_the_second():
     each = incoming("1", "12 08:00", events=(said("12 09:00", "Proses"),))
     fine = replace(each, reported_at=each.reported_at.replace(microsecond=999_999))
