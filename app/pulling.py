@@ -100,4 +100,4 @@ async def source_client(settings: Settings, options: Mapping[str, str]) -> Async
     """The guarded client of one source, at its own rate or the default one."""
     async with outbound_client(allowed_hosts=settings.allowed_source_hosts, max_redirects=_MAX_REDIRECTS) as http:
         guarded = partial(dial, allowed_hosts=settings.allowed_source_hosts)
-        yield Fetcher(http, rate=request_rate(options, settings.source_rate), dial=guarded)
+        yield Fetcher(http, rate=request_rate(options, settings.source_rate), dial=guarded, now=utc_now)

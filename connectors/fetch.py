@@ -21,6 +21,8 @@ MIB = 1024 * 1024
 Dial = Callable[[str, int], Awaitable[ssl.SSLSocket]]
 """Opens a guarded TLS connection; it raises as httpx does (`app.outbound.dial`)."""
 
+Now = Callable[[], datetime] | None
+
 
 class Fetcher:
     """The `Client` of one source, over an HTTP client that is passed in (`app.outbound.outbound_client`).
@@ -28,7 +30,7 @@ class Fetcher:
     Requests are spaced evenly at `rate` a second. What may pass by itself (no answer, 5xx, a short Retry-After) is
     tried `attempts` times with exponential backoff and full jitter; a wait longer than `patience` is left to the
     caller as RateLimited. `timeout` covers one whole request, so a source that drips bytes cannot hold a run. Without
-    `dial` it is a client for HTTP alone.
+    `dial` it is a client for HTTP alone; `now` dates answers that do not say when they were given.
     """
 
     def __init__(
@@ -42,9 +44,11 @@ class Fetcher:
         timeout: timedelta = timedelta(seconds=60),
         max_bytes: int = 64 * MIB,
         dial: Dial | None = None,
+        now: Now = None,
     ) -> None:
         self._http = http
         self._dial = dial
+        self._now = now
         self._limiter = AsyncLimiter(1, 1 / rate)
         self._attempts = attempts
         self._backoff = backoff
@@ -95,7 +99,7 @@ class Fetcher:
                 asyncio.timeout(self._timeout_s),
                 self._http.stream("GET", url, params=params, headers=headers) as response,
             ):
-                _raise_for_status(place, response)
+                _raise_for_status(place, response, self._now)
                 return Response(response.status_code, response.headers, await self._body(place, response))
         except TimeoutError as error:
             raise SourceUnavailable(f"{place} gave no whole answer within {self._timeout_s:g} s") from error
@@ -140,7 +144,7 @@ def _place(url: str) -> str:
     return f"{parsed.host}{parsed.path}"
 
 
-def _raise_for_status(place: str, response: httpx.Response) -> None:
+def _raise_for_status(place: str, response: httpx.Response, now: Now) -> None:
     """Nothing for an answer to read; else the error that says what the caller must do."""
     status = response.status_code
     if status in (401, 403):
@@ -148,23 +152,25 @@ def _raise_for_status(place: str, response: httpx.Response) -> None:
     if status in (404, 410):
         raise NotFound(f"{place} has nothing there ({status})", is_gone=status == 410)
     if status == 429 or (status == 503 and "retry-after" in response.headers):
-        raise RateLimited(f"{place} asks to wait ({status})", _retry_after(response.headers), status=status)
+        raise RateLimited(f"{place} asks to wait ({status})", _retry_after(response.headers, now), status=status)
     if status in (408, 425) or status >= 500:
         raise SourceUnavailable(f"{place} failed ({status})", status=status)
     if not 200 <= status < 300:
         raise UnexpectedPayload(f"{place} refuses the request ({status})", status=status)
 
 
-def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+def _retry_after(headers: Mapping[str, str], now: Now) -> timedelta | None:
     """How long to wait by a Retry-After header in either form, never less than nothing; None where it cannot be read.
 
-    A date is measured from the answer's own Date header, so that no clock but the source's matters.
+    A date is measured from the answer's own Date header, so that no clock but the source's matters; where it has none,
+    from `now`.
     """
     value = headers.get("retry-after", "").strip()
     try:
         if value.isascii() and value.isdigit():
             return min(timedelta(seconds=int(value[:9])), timedelta(days=1))
-        wait = _http_date(value) - _http_date(headers.get("date", ""))
+        answered_at = now() if now is not None and "date" not in headers else _http_date(headers.get("date", ""))
+        wait = _http_date(value) - answered_at
     except (TypeError, ValueError):
         return None
     return min(max(wait, timedelta()), timedelta(days=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -90,6 +90,20 @@ async def test_a_long_retry_after_is_left_to_the_caller(fetcher, status, headers
     async with serving(lambda _: Answer(status, headers=headers)) as server:
         error = await _error(fetcher, server.url, RateLimited)
     assert (error.retry_after, len(server.requests)) == (expected, 1)
+
+
+async def test_a_date_to_wait_for_counts_from_our_own_clock_where_the_answer_has_none(http):
+    fetcher = Fetcher(http, rate=1000, now=lambda: datetime(2026, 11, 24, 8, 0, tzinfo=UTC))
+    answer = Answer(429, headers={"retry-after": "Tue, 24 Nov 2026 08:05:00 GMT"})
+    async with serving(lambda _: answer) as server:
+        assert (await _error(fetcher, server.url, RateLimited)).retry_after == timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("wait", ["0", "Tue, 24 Nov 2026 07:00:00 GMT"])
+async def test_a_source_that_need_not_be_waited_for_is_asked_again(fetcher, wait):
+    refusal = Answer(429, headers={"retry-after": wait, "date": "Tue, 24 Nov 2026 08:00:00 GMT"})
+    async with serving(answers(refusal, json_answer([]))) as server:
+        assert decode_json(await fetcher.get(server.url)) == []
 
 
 async def test_a_refusal_for_haste_without_a_time_says_none(fetcher):
