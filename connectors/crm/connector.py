@@ -24,6 +24,7 @@ from connectors.crm.mapping import to_complaint, with_detail
 from connectors.options import check_base_url, check_range, check_zone, read_options
 
 _ONE_DAY = timedelta(days=1)
+_BAD_DAYS, _BAD_DAYS_IN_A_ROW = 8, 3
 _CHECK_DAY = date(2025, 1, 1)
 
 
@@ -75,27 +76,27 @@ class CrmConnector:
     traits: SourceTraits = field(default_factory=lambda: SourceTraits(is_windowed=True))
 
     async def pull(self, client: Client, cursor: str | None, window: Window) -> AsyncIterator[Batch]:
-        """See `Connector.pull`. One unreadable day does not hold up the ones after it; the pull still fails at its end
-        and the next one goes on at that day. A second unreadable day is an outage."""
+        """See `Connector.pull`. Days that CRM cannot answer for do not hold up the others; the pull still fails at its
+        end and the next one goes on at the first of them. Three in a row, or more than a few, are an outage."""
         zone = ZoneInfo(self.options.timezone)
         today = window.until.astimezone(zone).date()
-        progress = read_progress(cursor)
-        day, progress = plan(progress, _day_of(window.since, zone), today, self.options)
-        failure: SourceUnavailable | None = None
+        day, progress = plan(read_progress(cursor), _day_of(window.since, zone), today, self.options)
+        failures, in_a_row = list[SourceUnavailable](), 0
         while day <= today:
             try:
                 complaints, rejects = _read(await self.client.list_day(client, day), zone)
             except SourceUnavailable as error:
-                if failure is not None:
+                progress = progress if failures else replace(progress, next=day)
+                failures, in_a_row = [*failures, error], in_a_row + 1
+                if in_a_row == _BAD_DAYS_IN_A_ROW or len(failures) > _BAD_DAYS:
                     raise
-                failure, progress = error, replace(progress, next=day)
             else:
-                is_last = day == today and failure is None
-                progress = _after(progress, day, is_last=is_last, is_held=failure is not None)
+                in_a_row, is_last = 0, day == today and not failures
+                progress = _after(progress, day, is_last=is_last, is_held=bool(failures))
                 yield Batch(complaints, rejects, progress.to_cursor(), window.until if is_last else None)
             day += _ONE_DAY
-        if failure is not None:
-            raise failure
+        if failures:
+            raise failures[0]
 
     async def check(self, client: Client) -> str:
         """See `Connector.check`."""

@@ -238,25 +238,36 @@ async def test_an_interrupted_pull_goes_on_at_the_day_it_stopped(fetcher):
 
 
 # case 31
-async def test_one_poisoned_day_does_not_hold_up_the_others(fetcher):
+@pytest.mark.parametrize("bad", [["22"], ["21", "22", "24"]])
+async def test_poisoned_days_do_not_hold_up_the_others(fetcher, bad):
     def handler(request):
-        return Answer(500) if request.query["dateStart"] == "2026-11-22" else json_answer([])
+        return Answer(500) if request.query["dateStart"][-2:] in bad else json_answer([])
 
     async with serving(handler) as server:
         batches = []
         with pytest.raises(SourceUnavailable):
-            async for batch in crm(server.url).pull(fetcher, None, window("2026-11-24 08:00", "2026-11-21 00:00")):
+            async for batch in crm(server.url).pull(fetcher, None, window("2026-11-25 08:00", "2026-11-21 00:00")):
                 batches.append(batch)
-    assert len(batches) == 3
+    assert len(batches) == 5 - len(bad)
     assert {batch.complete_through for batch in batches} == {None}
-    assert read_progress(batches[-1].cursor).next == date(2026, 11, 22)
+    assert read_progress(batches[-1].cursor).next == date(2026, 11, int(bad[0]))
 
 
-async def test_two_unreadable_days_are_an_outage(fetcher):
+async def test_three_unreadable_days_in_a_row_are_an_outage(fetcher):
     async with serving(lambda _: Answer(500)) as server:
         with pytest.raises(SourceUnavailable):
             [b async for b in crm(server.url).pull(fetcher, None, window("2026-11-24 08:00"))]
-    assert len({request.query["dateStart"] for request in server.requests}) == 2
+    assert len({request.query["dateStart"] for request in server.requests}) == 3
+
+
+async def test_unreadable_days_all_over_the_place_are_an_outage(fetcher):
+    def handler(request):
+        return Answer(500) if int(request.query["dateStart"][-2:]) % 2 else json_answer([])
+
+    async with serving(handler) as server:
+        with pytest.raises(SourceUnavailable):
+            [b async for b in crm(server.url).pull(fetcher, None, window("2026-11-24 08:00", "2026-11-01 00:00"))]
+    assert max(request.query["dateStart"] for request in server.requests) == "2026-11-17"
 
 
 @pytest.mark.parametrize(
