@@ -21,7 +21,7 @@ from connectors.contract import (
 from connectors.open311.client import MINUTE, Open311Client, Span
 from connectors.open311.mapping import STATUS_WORDS, to_complaint
 from connectors.open311.options import Open311Options
-from connectors.open311.spans import SpanReader
+from connectors.open311.spans import SpanReader, unanswered_minute
 from connectors.options import check_base_url, read_options
 
 _CHECK_START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -96,7 +96,7 @@ class Open311Connector:
 
     def reread(self, raw: Raw) -> IncomingComplaint | Reject:
         """See `Rereading.reread`."""
-        return to_complaint(raw, self.options)
+        return unanswered_minute(raw) or to_complaint(raw, self.options)
 
     def _batch(self, items: Iterable[object], progress: Progress) -> Batch:
         mapped = [item if isinstance(item, Reject) else to_complaint(item, self.options) for item in items]

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.contract import Client, Reject, SourceUnavailable, hash_raw
+from connectors.contract import Client, Raw, Reject, SourceUnavailable, hash_raw
 from connectors.open311.client import MINUTE, Open311Client, Span
 from connectors.open311.mapping import LISTED_NAME, lacks_name
 
 _BAD_LIMIT = 8
+_UNANSWERED = "the source fails whenever it is asked for the requests of this minute"
+_SPAN_FIELDS = {"start_date", "end_date"}
 
 
 class SpanReader:
@@ -82,7 +84,7 @@ class SpanReader:
         if len(self.bad) > _BAD_LIMIT:
             raise SourceUnavailable(f"the source fails for more than {_BAD_LIMIT} separate minutes")
         named = {"start_date": span.start.astimezone(UTC).isoformat(), "end_date": span.end.astimezone(UTC).isoformat()}
-        return Reject(named, "the source fails whenever it is asked for the requests of this minute")
+        return Reject(named, _UNANSWERED)
 
     async def _with_names(self, items: list[object]) -> list[object]:
         """The records, with the name of the service from the list of services where they leave it out."""
@@ -97,6 +99,12 @@ class SpanReader:
         if not isinstance(item, dict) or code is None or code not in names:
             return item
         return {**item, LISTED_NAME: names[code]}
+
+
+def unanswered_minute(raw: Raw) -> Reject | None:
+    """The reject of a minute that the source could not answer for, read again: only asking the source can settle it.
+    None for the raw form of anything else."""
+    return Reject(raw, _UNANSWERED) if raw.keys() == _SPAN_FIELDS else None
 
 
 def _take_in(items: list[object], seen: dict[str, str]) -> tuple[bool, list[object]]:

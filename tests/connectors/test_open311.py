@@ -220,6 +220,7 @@ async def test_one_row_that_makes_the_server_fail_is_isolated_and_the_rest_is_re
     assert start <= poison < end <= start + timedelta(minutes=1)
     assert batches[-1].complete_through == NOW
     assert [one.content_hash for batch in again for one in batch.rejects] == [rejects[0].content_hash]
+    assert open311(server.url).reread(rejects[0].raw) == rejects[0]
     assert second < first / 2
     assert read_progress(again[-1].cursor).bad == (start,)
 
