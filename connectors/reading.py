@@ -17,7 +17,9 @@ TEXT_LIMIT = 100_000
 URL_LIMIT = 2_000
 MISSING_WORDS = frozenset({"", "null", "n/a", "-", "--", "unspecified"})
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\s?(?:[zZ]|[+-]\d\d:?\d\d(?::\d\d)?)?)?")
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\s?(?:[zZ]|[+-]\d\d(?::?\d\d(?::\d\d)?)?)?)?"
+)
 _CODE = re.compile(r"(?<![A-Za-z0-9])([A-Z]{2,4}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{4})(?![A-Za-z0-9])")
 # Two patterns: looking for both in one would take three times as long.
 _ODD_KEY_ENDS, _ODD_KEY_BEGINS = re.compile(r'\s"\s*:'), re.compile(r'[{,]\s*"\s')
