@@ -24,7 +24,7 @@ from app.complaint.errors import DomainError, SourceBusy
 from app.db.changes import upsert
 from app.db.session import reading, writing
 from app.db.tables.machine import Worker
-from app.intake.health import FAILURES_TO_OPEN
+from app.intake.health import FAILURES_TO_OPEN, STOPPING
 from app.intake.sources import due_sources, find_source
 from app.posting import open_post
 from app.pulling import Plant, process_name, pull_source
@@ -128,15 +128,19 @@ class Jobs:
         self.running.pop(name, None)
 
     async def _pull_one(self, name: str) -> None:
-        """One pull. A source that goes is news once, its circuit when it opens, and that it is back once."""
+        """One pull. A source that goes is news once, its circuit when it opens, that it is stopped, and that it is back
+        once."""
         failed_before = await self._failures(name)
         try:
             report = await pull_source(self.plant, name, only_due=True)
         except SourceBusy:
             return
         except (ConnectorError, DomainError) as error:
-            is_news = failed_before in (0, FAILURES_TO_OPEN - 1)
+            # Nobody pulls a stopped source by itself, so this is told no second time.
+            is_stopped = isinstance(error, STOPPING | DomainError)
+            is_news = is_stopped or failed_before in (0, FAILURES_TO_OPEN - 1)
             what = "pull failed" if failed_before < FAILURES_TO_OPEN - 1 else "pulls fail, the circuit is open"
+            what = "pull failed, the source is stopped" if is_stopped else what
             _log.log(logging.WARNING if is_news else logging.DEBUG, what, source=name, error=str(error))
         except Exception:
             # One run: whatever went wrong in it is on record here, and the next run goes on.

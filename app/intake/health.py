@@ -16,6 +16,9 @@ from connectors.contract import AccessDenied, ConnectorError, RateLimited, Unexp
 FAILURES_TO_OPEN = 5
 """After so many failed runs in a row the circuit opens: fewer tries, one message."""
 
+STOPPING = AccessDenied | UnexpectedPayload
+"""After these a source is not tried again by itself: it would only be told the same."""
+
 _OPEN_FOR = timedelta(minutes=15)
 _DEFAULT_EVERY_S = 300
 
@@ -65,7 +68,7 @@ async def stop_source(connection: AsyncConnection, source: Row[tuple[Any, ...]],
 def say(error: Exception) -> str:
     """The error in words that tell an operator what to do next; never what is in a record."""
     if isinstance(error, AccessDenied):
-        return f"{error}. The source is stopped: give it a valid token, then pull it once by hand"
+        return f"{error}. The source is stopped: give it a valid token (tanggap source change), or allow its host"
     if isinstance(error, UnexpectedPayload):
         return f"{error}. The source is stopped: its answers have another shape than the connector knows"
     if isinstance(error, ConnectorError):
@@ -100,7 +103,7 @@ def _after_error(
     }
     if not is_pull:
         return values
-    must_stop = isinstance(error, AccessDenied | UnexpectedPayload)
+    must_stop = isinstance(error, STOPPING)
     values["next_run_at"] = None if must_stop else outcome.ended_at + _pause_after(source, error, failures)
     if failures >= FAILURES_TO_OPEN:
         values["open_until"] = values["next_run_at"]

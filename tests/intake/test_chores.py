@@ -115,18 +115,35 @@ async def test_identities_of_closed_complaints_go_when_their_time_is_over(statio
     assert await station.rows("identity") == []
 
 
-async def test_a_source_that_goes_is_news_once_its_circuit_once_and_its_return_once(station, plant, feeds):
-    feeds.fail["reports"] = always(503)
+async def said_in_pulls(plant, count, before_each) -> list[str]:
+    """What a worker says, but for its finest words, while it pulls a due source so many times."""
     jobs = Jobs(plant, None, utc_now())
     with structlog.testing.capture_logs() as lines:
-        for round_ in range(8):
-            if round_ == 7:
-                del feeds.fail["reports"]
+        for number in range(count):
+            before_each(number)
             async with writing(plant.engine) as connection:
                 await connection.execute(update(Source).values(next_run_at=utc_now() - timedelta(seconds=1)))
             await jobs._pull_one("jaki")
-    said = [line["event"] for line in lines if line["log_level"] != "debug" and "stamina" not in line["event"]]
-    assert said == ["pull failed", "pulls fail, the circuit is open", "the source is back", "pulled"]
+    return [line["event"] for line in lines if line["log_level"] != "debug" and "stamina" not in line["event"]]
+
+
+async def test_a_source_that_goes_is_news_once_its_circuit_once_and_its_return_once(station, plant, feeds):
+    def before_each(number):
+        feeds.fail = {"reports": always(503)} if number < 7 else {}
+
+    assert await said_in_pulls(plant, 8, before_each) == [
+        "pull failed",
+        "pulls fail, the circuit is open",
+        "the source is back",
+        "pulled",
+    ]
+
+
+async def test_a_source_that_is_stopped_is_news_though_it_failed_before(station, plant, feeds):
+    def before_each(number):
+        feeds.fail["reports"] = always(503 if number < 2 else 401)
+
+    assert await said_in_pulls(plant, 3, before_each) == ["pull failed", "pull failed, the source is stopped"]
 
 
 async def test_a_worker_that_is_told_to_stop_lets_its_ticks_end(plant):
