@@ -1,4 +1,4 @@
-"""Commands on sources: add, list, check, pull."""
+"""Commands on sources: add, change, list, check, pull."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ from app.commands.on_record import on_record
 from app.complaint.errors import InvalidInput
 from app.db.session import reading, writing
 from app.intake.run import Report
-from app.intake.sources import NewSource, add_source, find_source, last_runs, list_sources, open_reject_counts
+from app.intake.sources import (
+    NewSource,
+    SourceChange,
+    add_source,
+    change_source,
+    last_runs,
+    list_sources,
+    open_reject_counts,
+    read_source,
+)
 from app.people.audit import record
 from app.pulling import build_connector, check_source, pull_source
 from connectors.registry import CONNECTORS
@@ -61,12 +70,49 @@ def add(
 async def _add(new: NewSource) -> None:
     async with open_plant() as plant, writing(plant.engine) as connection:
         await add_source(connection, new, plant.vault, now=utc_now())
-        added = await find_source(connection, new.name)
-        assert added is not None
         # Bad options are told now, inside the transaction, and not at three in the morning.
-        build_connector(added, plant.vault)
+        build_connector(await read_source(connection, new.name), plant.vault)
         subject, details = f"source {new.name}", {"connector": new.connector}
         await record(connection, actor=ACTOR, action="source.create", subject=subject, details=details, now=utc_now())
+
+
+@source.command("change")
+def change(
+    name: Annotated[str, typer.Argument(help="The source.")],
+    url: Annotated[str | None, typer.Option(help="Where it is from now on.")] = None,
+    token: Annotated[str | None, typer.Option(help="Its new token; kept encrypted.")] = None,
+    since: Annotated[str | None, typer.Option(help="First day to ask for, YYYY-MM-DD.")] = None,
+    every: Annotated[str | None, typer.Option(help="How often to pull: 30s, 5m, 1h.")] = None,
+    option: Options = None,
+    enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Pull it, or leave it alone.")] = None,
+) -> None:
+    """Change what a source is pulled by; what is not given stays, and KEY= takes an option away. It is due at once."""
+    wanted = SourceChange(
+        url=url,
+        token=token,
+        since_on=day("since", since),
+        every_s=None if every is None else parse_span("every", every),
+        is_enabled=enabled,
+        options=pairs(option),
+    )
+    if wanted == SourceChange():
+        raise typer.BadParameter("say what shall be otherwise: --url, --token, --since, --every, --option, --disable")
+    run(_change(name, wanted))
+    say(f"Source {name} is changed. Try it: tanggap source check {name}")
+
+
+async def _change(name: str, wanted: SourceChange) -> None:
+    async with open_plant() as plant, writing(plant.engine) as connection:
+        await change_source(connection, name, wanted, plant.vault, now=utc_now())
+        build_connector(await read_source(connection, name), plant.vault)
+        subject, details = f"source {name}", {"changed": changed_fields(wanted)}
+        await record(connection, actor=ACTOR, action="source.change", subject=subject, details=details, now=utc_now())
+
+
+def changed_fields(wanted: SourceChange) -> list[str]:
+    """What is otherwise, by name: a value may be a secret."""
+    plain = ("url", "token", "since_on", "every_s", "is_enabled")
+    return [*(each for each in plain if getattr(wanted, each) is not None), *sorted(wanted.options)]
 
 
 @source.command("list")

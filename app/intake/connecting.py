@@ -46,7 +46,10 @@ def connect(source: Row[Any], vault: Vault, kinds: Kinds) -> Connector:
     except InvalidOption as error:
         raise InvalidInput(error.name, error.message) from error
     except CannotOpen as error:
-        raise InvalidInput("token", "it was sealed with another key; give the source its token again") from error
+        raise InvalidInput(
+            "token",
+            "it was sealed with another key; give it again by `tanggap source change`",
+        ) from error
 
 
 def connect_rereading(source: Row[Any], vault: Vault, kinds: Kinds) -> RereadingConnector:

@@ -34,6 +34,19 @@ class NewSource:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceChange:
+    """What shall be otherwise about a source; None leaves it as it is. `options` are set one by one, and one without a
+    value is taken away."""
+
+    url: str | None = None
+    token: str | None = None
+    since_on: date | None = None
+    every_s: int | None = None
+    is_enabled: bool | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
 async def add_source(connection: AsyncConnection, new: NewSource, vault: Vault, *, now: datetime) -> int:
     """The id of the new source; it is due at once.
 
@@ -76,6 +89,29 @@ async def read_source(connection: AsyncConnection, name: str) -> Row[Any]:
     if row is None:
         raise NotFound(f"source {name} does not exist; `tanggap source list` shows the ones that do")
     return row
+
+
+async def change_source(
+    connection: AsyncConnection, name: str, change: SourceChange, vault: Vault, *, now: datetime
+) -> None:
+    """The source is pulled so from now on: at once, whatever stopped it, and on from where it was. One that is switched
+    off is in nobody's way any more.
+
+    Raises: NotFound; Conflict for a source that is not pulled.
+    """
+    source = await read_source(connection, name)
+    if source.every_s is None:
+        raise Conflict(f"source {name} is not pulled; there is nothing to change about it")
+    options = {**source.options, **change.options}
+    values: dict[str, Any] = {"options": {each: word for each, word in options.items() if word}}
+    given = {each: getattr(change, each) for each in ("url", "since_on", "every_s", "is_enabled")}
+    values |= {each: value for each, value in given.items() if value is not None}
+    if change.token is not None:
+        values["sealed_token"] = vault.seal(change.token.encode(), _SEALED_AS)
+    values |= {"next_run_at": now, "open_until": None}
+    if change.is_enabled is False:
+        values |= {"failures": 0, "last_error": None, "last_error_at": None}
+    await connection.execute(update(Source).where(Source.id == source.id).values(values))
 
 
 async def point_source(connection: AsyncConnection, name: str, url: str, *, now: datetime) -> None:

@@ -173,7 +173,7 @@ async def test_a_refused_token_stops_the_source_and_says_what_to_do(station, fee
         await station.pull("jaki")
     source = await station.source("jaki")
     assert source.next_run_at is None
-    assert "give it a valid token" in source.last_error
+    assert "give it a valid token (tanggap source change)" in source.last_error
     assert len(feeds.asked("reports")) == 1
     feeds.fail.clear()
     await station.pull("jaki")
