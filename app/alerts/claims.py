@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,9 @@ from app.alerts.webhooks import note_results
 from app.db.changes import database_now
 from app.db.states import DeliveryKind, DeliveryState
 from app.db.tables.alerts import Delivery, DeliveryAttempt
+
+Lane = tuple[str, int | None]
+"""What a slow answer holds up, a channel and a webhook: each webhook by itself, and each other channel as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +38,48 @@ class Claim:
     alert_ids: Sequence[int] = ()
     webhook_id: int | None = None
 
+    @property
+    def lane(self) -> Lane:
+        """With what else it waits for an answer."""
+        return self.channel, self.webhook_id
+
 
 @dataclass(frozen=True, slots=True)
 class Sends:
-    """What a deliverer sends: by which channels and, unless it sends every kind, of which kinds."""
+    """What a deliverer sends: by which channels and, unless it sends every kind, of which kinds.
+
+    Of one lane it sends `share` messages at once (None: any number); `held` are those that are on their way.
+    """
 
     channels: Collection[str]
     kinds: Collection[DeliveryKind] | None = None
+    share: int | None = None
+    held: Mapping[Lane, int] = field(default_factory=dict)
+
+    @property
+    def full(self) -> frozenset[Lane]:
+        """The lanes that are looked at again once half of what they hold is answered."""
+        if self.share is None:
+            return frozenset()
+        return frozenset(lane for lane, count in self.held.items() if count > self.share // 2)
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """What a delivery must be like."""
-        yield Delivery.channel.in_(self.channels)
+        yield Delivery.channel.in_([each for each in self.channels if (each, None) not in self.full])
+        if hooks := [webhook_id for _, webhook_id in self.full if webhook_id is not None]:
+            yield or_(Delivery.webhook_id.is_(None), Delivery.webhook_id.not_in(hooks))
         if self.kinds is not None:
             yield Delivery.kind.in_(self.kinds)
+
+    def chosen(self, rows: Sequence[Any]) -> list[str]:
+        """The ids of those rows that their lanes have room for."""
+        held, ids = Counter(self.held), []
+        for row in rows:
+            lane: Lane = (row.channel, row.webhook_id)
+            if self.share is None or held[lane] < self.share:
+                held[lane] += 1
+                ids.append(row.id)
+        return ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +157,7 @@ async def _lease_due(
 ) -> list[str]:
     lease_now = await database_now(connection)
     due = (
-        select(Delivery.id)
+        select(Delivery.id, Delivery.channel, Delivery.webhook_id)
         .where(
             Delivery.next_attempt_at <= now,
             or_(Delivery.lease_until.is_(None), Delivery.lease_until < lease_now),
@@ -134,7 +167,7 @@ async def _lease_due(
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    ids = list(await connection.scalars(due))
+    ids = sends.chosen((await connection.execute(due)).all())
     await connection.execute(
         update(Delivery)
         .where(Delivery.id.in_(ids))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -13,17 +14,19 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.alerts.claims import Claim, Claimed, Result, Sends, claim, is_due, mark
+from app.alerts.claims import Claim, Claimed, Lane, Result, Sends, claim, is_due, mark
 from app.alerts.notifiers import Answer, Notifier
 from app.db.session import reading, writing
 from app.db.states import DeliveryKind, DeliveryState
 
-BATCH = 50
+BATCH = 100
 RETRY_SECONDS: tuple[float, ...] = (5, 30, 120, 600, 3_600, 21_600, 86_400)
 
 _JITTER = 0.1
 _LOOK_AGAIN_S = 1.0
 """How long slow targets keep a deliverer from looking for new messages."""
+_LANES = 5
+"""How many targets must be slow at once before they hold up others."""
 
 _Task = asyncio.Task[tuple[Answer, datetime, int]]
 _log = structlog.stdlib.get_logger("tanggap.alerts")
@@ -45,6 +48,11 @@ class Post:
     batch: int = BATCH
     kinds: frozenset[DeliveryKind] | None = None
     """What it sends; None is everything."""
+
+    def sends(self, running: Collection[Claim]) -> Sends:
+        """What it takes on while these are on their way."""
+        share = max(2, self.batch // _LANES)
+        return Sends(tuple(self.notifiers), self.kinds, share, Counter(each.lane for each in running))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +76,16 @@ class Sent:
 async def deliver(post: Post) -> Sent:
     """Send everything that is due; what another deliverer has claimed is left to it.
 
-    What is answered is marked at once and its place is filled again, so that a slow target holds up only itself.
+    What is answered is marked at once and its place is filled again, and no target has more than its share of places,
+    so that a slow one holds up only itself.
     """
-    total, running = Sent(), dict[_Task, Claim]()
+    total, running, looked = Sent(), dict[_Task, Claim](), _Looked()
     try:
         while True:
-            if len(running) <= post.batch // 2:
-                claimed = await _claim(post, post.batch - len(running))
+            sends = post.sends(running.values())
+            if len(running) <= post.batch // 2 and looked.is_worth_it(sends):
+                claimed = await _claim(post, sends, post.batch - len(running))
+                looked.note(sends, claimed)
                 total += Sent(withdrawn=claimed.withdrawn)
                 running |= {asyncio.create_task(_attempt(post, each)): each for each in claimed.claims}
                 if not running and not claimed.withdrawn:
@@ -85,6 +96,21 @@ async def deliver(post: Post) -> Sent:
     finally:
         for task in running:
             task.cancel()
+
+
+@dataclass(slots=True)
+class _Looked:
+    """Which lanes were left out, and when, in a look that found nothing: the others have nothing for a while."""
+
+    beside: frozenset[Lane] | None = None
+    at: float = 0.0
+
+    def is_worth_it(self, sends: Sends) -> bool:
+        return not sends.held or sends.full != self.beside or time.monotonic() - self.at >= _LOOK_AGAIN_S
+
+    def note(self, sends: Sends, claimed: Claimed) -> None:
+        found = claimed.claims or claimed.withdrawn
+        self.beside, self.at = (None, 0.0) if found else (sends.full, time.monotonic())
 
 
 def pause_after(attempts: int, retries: Sequence[float], delivery_id: str) -> timedelta | None:
@@ -99,8 +125,8 @@ def pause_after(attempts: int, retries: Sequence[float], delivery_id: str) -> ti
     return timedelta(seconds=retries[attempts - 1] * (1 + _JITTER * digest[0] / 255))
 
 
-async def _claim(post: Post, limit: int) -> Claimed:
-    now, sends = post.clock(), Sends(tuple(post.notifiers), post.kinds)
+async def _claim(post: Post, sends: Sends, limit: int) -> Claimed:
+    now = post.clock()
     async with reading(post.engine) as connection:
         if not await is_due(connection, sends=sends, now=now):
             return Claimed((), 0)

@@ -9,15 +9,17 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
+from app.alerts import webhooks
 from app.alerts.acknowledging import acknowledge
 from app.alerts.claims import Sends, claim
 from app.alerts.delivery import RETRY_SECONDS, Sent, pause_after
-from app.alerts.notifiers import Answer
+from app.alerts.notifiers import Answer, Endpoint, Notice
+from app.alerts.webhooks import NewWebhook
 from app.complaint.lifecycle import Move, Status
 from app.db.scope import WHOLE
 from app.db.session import reading, writing
 from app.db.verify import verify
-from tests.alerts.town import Recorder, Town, at, hours, table
+from tests.alerts.town import VAULT, Recorder, Town, at, hours, table
 
 START = at("2026-01-12 15:00")
 NOW = START + hours(25)
@@ -153,6 +155,25 @@ async def test_a_slow_target_holds_up_only_itself(town: Town) -> None:
     assert await running == Sent(delivered=8, failed=1)
 
 
+async def test_a_flood_to_a_slow_target_leaves_the_others_their_places(town: Town) -> None:
+    for n in range(30):
+        await town.report(f"JK{n}", START)
+    async with writing(town.engine) as connection:
+        for name in ("slow", "quick"):
+            await webhooks.create(
+                connection, NewWebhook(url=f"http://127.0.0.1/{name}"), scope=WHOLE, created_by="t", vault=VAULT,
+                allowed_hosts=("127.0.0.1",), now=NOW,
+            )  # fmt: skip
+    await town.sweep(NOW)
+    hooks = _SlowHook("http://127.0.0.1/slow")
+    running = asyncio.create_task(town.deliver(NOW, hooks, batch=10))
+    while hooks.quick < 30:
+        assert not running.done()
+        await asyncio.sleep(0)
+    hooks.may_answer.set()
+    assert await running == Sent(delivered=30, failed=30)
+
+
 async def test_a_message_that_breaks_its_channel_does_not_take_the_others_with_it(town: Town) -> None:
     for n in range(3):
         await town.report(f"JK{n}", START)
@@ -262,6 +283,23 @@ class _Slow:
         if self._first_only and self.is_sending.is_set():
             return Answer(True, "heard")
         self.is_sending.set()
+        await self.may_answer.wait()
+        return DOWN
+
+
+class _SlowHook:
+    """Webhooks of which one waits to be told, and then fails."""
+
+    channel = "webhook"
+
+    def __init__(self, slow: str) -> None:
+        self._slow, self.quick, self.may_answer = slow, 0, asyncio.Event()
+
+    async def send(self, notice: Notice, *, now: object) -> Answer:
+        assert isinstance(notice.target, Endpoint)
+        if notice.target.url != self._slow:
+            self.quick += 1
+            return Answer(True, "heard")
         await self.may_answer.wait()
         return DOWN
 
