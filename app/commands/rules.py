@@ -147,8 +147,11 @@ def _edge(field: str, text: str, plant: Plant, *, days: int) -> datetime:
     """The instant, or the start of the local day so many days later."""
     if not is_day(text):
         return instant(text, field)
-    local = datetime.combine(day(text, field) + timedelta(days=days), time(), plant.settings.zone)
-    return local.astimezone(UTC)
+    on = day(text, field)
+    try:
+        return datetime.combine(on + timedelta(days=days), time(), plant.settings.zone).astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInput(field, f"{text} lies beyond what can be computed") from error
 
 
 def _target(text: str) -> Target:

@@ -189,13 +189,16 @@ def _judged_twice(
             continue
         if not question.since <= row.started_at < question.until:
             continue
-        verdicts = _verdict(row, now), _verdict(then[row.key], now)
+        verdicts = _verdict(row, now), _verdict(then.get(row.key), now)
         if verdicts[0] is not None and verdicts[1] is not None:
             yield row.unit_id, (verdicts[0], verdicts[1])
 
 
-def _verdict(row: ClockRow, now: datetime) -> str | None:
-    """None for a cycle without a verdict: cancelled, or stopped at an unknown time."""
+def _verdict(row: ClockRow | None, now: datetime) -> str | None:
+    """None for a cycle without a verdict: cancelled, stopped at an unknown time, or one of which no source says when
+    it is due."""
+    if row is None:
+        return None
     if row.state in (State.MET, State.MISSED):
         return str(row.state)
     if not row.state.is_open:

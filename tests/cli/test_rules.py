@@ -76,3 +76,10 @@ def test_what_if_answers_for_a_period(tanggap) -> None:
     assert asked.document["total"]["cycles"] == 0
     for wrong in (["--target", "six days"], ["--target", "6 weeks"], ["--calendar", "moon"], []):
         assert tanggap("sla", "what-if", "--policy", "law.decide", *wrong, *period).code == 1
+
+
+@pytest.mark.parametrize("period", [("0001-01-01", "2026-06-30"), ("2026-01-01", "9999-12-31")])
+def test_a_period_beyond_what_can_be_computed_is_refused_in_one_line(tanggap, period) -> None:
+    since, until = period
+    asked = tanggap("sla", "what-if", "--policy", "law.decide", "--calendar", "24x7", "--from", since, "--to", until)
+    assert (asked.code, asked.err.count("\n")) == (1, 1)

@@ -116,3 +116,8 @@ async def test_a_calendar_that_changed_is_the_one_in_force(hall: Hall) -> None:
     await hall.work()
     after = await answer(hall, policy="office.respond", target=Target(TargetUnit.WORKING_MINUTE, 900))
     assert after.total.now == after.total.then != before.total.now
+
+
+async def test_cycles_of_which_no_source_states_a_due_time_are_left_out_where_it_should_judge(hall: Hall) -> None:
+    found = await answer(hall, target=Target(TargetUnit.SOURCE_DUE))
+    assert (found.total.cycles, found.to_json({})["units"]) == (0, [])
