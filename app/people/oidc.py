@@ -74,7 +74,8 @@ async def check_token(oidc: Oidc, token: str, *, audience: str, now: datetime, n
     """
     try:
         claims = await _claims(oidc, token, audience, now, nonce)
-    except (JoseError, ValueError, RecursionError) as error:
+        issued_at = datetime.fromtimestamp(int(claims["iat"]), UTC)
+    except (JoseError, ValueError, OverflowError, OSError, RecursionError) as error:
         # What is wrong with it stays here: whoever forges one learns nothing.
         raise NotSignedIn("the token is unknown, expired or revoked", was_refused=True) from error
     return Vouched(
@@ -84,7 +85,7 @@ async def check_token(oidc: Oidc, token: str, *, audience: str, now: datetime, n
         name=_text(claims, "name") or _text(claims, "preferred_username"),
         role=_role(oidc, claims),
         units=_units(oidc, claims),
-        issued_at=datetime.fromtimestamp(int(claims["iat"]), UTC),
+        issued_at=issued_at,
     )
 
 
