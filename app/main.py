@@ -128,6 +128,8 @@ OPEN_ROUTERS: tuple[APIRouter, ...] = (
     signing_in_elsewhere.router,
 )
 """These say themselves what they ask of a caller."""
+LENIENT_ROUTERS: tuple[APIRouter, ...] = (signing_in_elsewhere.answers,)
+"""As those, for addresses whose parameters somebody else makes: what is not known is ignored."""
 
 
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> FastAPI:
@@ -163,6 +165,8 @@ def _include(app: FastAPI) -> None:
         app.include_router(router, dependencies=guarded)
     for router in OPEN_ROUTERS:
         app.include_router(router, dependencies=[Depends(refuse_the_unknown)])
+    for router in LENIENT_ROUTERS:
+        app.include_router(router)
     app.mount(documents.ASSETS, documents.assets(), name="docs-assets")
     app.mount(pages.ASSETS, pages.assets(), name="assets")
 

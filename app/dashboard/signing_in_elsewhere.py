@@ -16,6 +16,8 @@ from app.people.code_flow import new_question, open_question, seal_question, sig
 from app.people.errors import IssuerUnreachable, NotSignedIn
 
 router = APIRouter(include_in_schema=False)
+answers = APIRouter(include_in_schema=False)
+"""What the issuer sends back: parameters that it adds of its own are ignored (RFC 6749, 4.1.2)."""
 
 QUESTION_COOKIE = "tanggap_question"
 _PATH = "/sign-in"
@@ -42,7 +44,7 @@ async def go(request: Request, house: HouseDep, now: Now, tongue: TongueDep, tar
     return response
 
 
-@router.get("/sign-in/callback")
+@answers.get("/sign-in/callback")
 async def come_back(
     request: Request,
     house: HouseDep,
@@ -50,12 +52,6 @@ async def come_back(
     tongue: TongueDep,
     state: Text = "",
     code: Text = "",
-    error: Text = "",
-    error_description: Text = "",
-    error_uri: Text = "",
-    iss: Text = "",
-    session_state: Text = "",
-    scope: Text = "",
 ) -> Response:
     """A session for whoever the issuer vouches for; else the form, which says why not."""
     question = open_question(house.vault, request.cookies.get(QUESTION_COOKIE, ""))

@@ -59,6 +59,12 @@ async def test_somebody_signs_in_with_the_issuer_and_goes_on(door: Door) -> None
     assert ("rini", "sign_in", {"by": "oidc"}) in [(each["actor"], each["action"], each["details"]) for each in trail]
 
 
+async def test_what_an_issuer_adds_to_its_answer_is_ignored(door: Door) -> None:
+    """RFC 6749, 4.1.2: Google adds `authuser` and `hd`, others add what they like."""
+    entered = await Visitor(door).get(f"{await there(door)}&authuser=0&hd=jakarta.go.id&session_state=a&x=1&x=2")
+    assert (entered.status_code, entered.headers["location"]) == (303, "/units/dlh")
+
+
 async def test_an_answer_is_good_once_and_for_its_own_browser(door: Door) -> None:
     visitor, back = Visitor(door), await there(door)
     question = dict(door.client.cookies)
