@@ -15,6 +15,8 @@ import structlog
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Table, delete
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.alerts.delivery import Post, deliver
 from app.alerts.watch import sweep_all
@@ -54,6 +56,8 @@ class Jobs:
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     ticking: set[asyncio.Task[Any]] = field(default_factory=set)
     """The ticks that are at work just now."""
+    troubled: dict[str, str] = field(default_factory=dict)
+    """Why the database does not serve a job, by job."""
 
     async def pull(self) -> None:
         """Start a pull of every source that is due and that this worker is not pulling already."""
@@ -118,11 +122,26 @@ class Jobs:
                 task.add_done_callback(self.ticking.discard)
             try:
                 await job()
+            except (OperationalError, InterfaceError, PoolTimeout) as error:
+                self._note_trouble(name, _reason(error))
             except Exception:
                 # One tick: the next one looks again; what it did not finish is still in the database.
                 _log.exception("job failed", job=name)
+            else:
+                self._note_service(name)
 
         return guarded
+
+    def _note_trouble(self, name: str, reason: str) -> None:
+        """A database that does not serve is news once, not for every tick of every job."""
+        is_news = reason not in self.troubled.values()
+        self.troubled[name] = reason
+        if is_news:
+            _log.error("the database does not serve", job=name, reason=reason)
+
+    def _note_service(self, name: str) -> None:
+        if self.troubled.pop(name, None) is not None and not self.troubled:
+            _log.info("the database serves every job again")
 
     def _forget(self, name: str, _: asyncio.Task[None]) -> None:
         self.running.pop(name, None)
@@ -154,6 +173,12 @@ class Jobs:
         async with reading(self.plant.engine) as connection:
             source = await find_source(connection, name)
         return int(source.failures) if source is not None else 0
+
+
+def _reason(error: Exception) -> str:
+    """What the driver says, on one line; it does not repeat the values of a statement."""
+    said = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return next(iter(str(said).splitlines()), type(said).__name__)
 
 
 def build_scheduler(jobs: Jobs) -> AsyncIOScheduler:
