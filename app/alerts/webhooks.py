@@ -17,7 +17,7 @@ from app.alerts.notifiers import WEBHOOK, Endpoint
 from app.alerts.signing import Secrets
 from app.complaint.errors import InvalidInput, NotFound
 from app.db.scope import Scope
-from app.db.tables.alerts import Webhook
+from app.db.tables.alerts import Delivery, Webhook
 from app.db.tables.units import Unit, UnitAncestor
 from app.outbound import ForbiddenHost, check_url
 from app.vault import Vault
@@ -27,6 +27,7 @@ EVENTS = (ALERT, DIGEST, NOTICE)
 """What a webhook may ask for: steps of clocks with their corrections, the list of a working morning, and word of this
 installation itself."""
 _MAX_URL = 2_000
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,13 +145,19 @@ async def rotate(
     return view, secrets.current
 
 
-async def remove(connection: AsyncConnection, webhook_id: int, scope: Scope) -> WebhookView:
-    """Take the webhook away; what was not yet sent to it is withdrawn when its turn comes.
+async def remove(connection: AsyncConnection, webhook_id: int, scope: Scope, *, now: datetime) -> WebhookView:
+    """Take the webhook away; whatever waits for it has its turn now, and is withdrawn.
 
     Raises: NotFound.
     """
     view = await find(connection, webhook_id, scope)
     await connection.execute(update(Webhook).where(Webhook.id == webhook_id).values(is_active=False))
+    waiting = select(Delivery.id).where(Delivery.webhook_id == webhook_id, Delivery.next_attempt_at > now)
+    # In the order of their ids, as everywhere, so that whoever marks some of them at this moment is no deadlock.
+    ids = list(await connection.scalars(waiting.order_by(Delivery.id).with_for_update()))
+    for first in range(0, len(ids), _BATCH):
+        these = Delivery.id.in_(ids[first : first + _BATCH])
+        await connection.execute(update(Delivery).where(these).values(next_attempt_at=now))
     return view
 
 

@@ -203,7 +203,7 @@ async def enable_webhook(connection: Writing, caller: KeeperDep, now: Now, webho
 @router.delete("/webhooks/{webhook_id}", status_code=204)
 async def delete_webhook(connection: Writing, caller: KeeperDep, now: Now, webhook_id: RowId) -> None:
     """Post nothing more there; what is not yet sent is withdrawn."""
-    await webhooks.remove(connection, webhook_id, caller.scope)
+    await webhooks.remove(connection, webhook_id, caller.scope, now=now)
     await _note(connection, caller, "webhook.delete", webhook_id, now)
 
 

@@ -326,10 +326,23 @@ async def test_a_removed_webhook_is_told_nothing_more(town: Town, sink: Sink, cl
     view, _ = await _create(town, sink.url)
     now = await _breach(town)
     async with writing(town.engine) as connection:
-        await webhooks.remove(connection, view.id, WHOLE)
+        await webhooks.remove(connection, view.id, WHOLE, now=now)
     assert await town.deliver(now, _notifier(client), Recorder()) == Sent(delivered=1, withdrawn=1)
     assert sink.messages == []
     assert (await town.rows("alert"))[0].state == "delivered"
+
+
+async def test_a_retry_that_waits_for_a_removed_webhook_is_withdrawn_at_once(
+    town: Town, sink: Sink, client: httpx.AsyncClient
+) -> None:
+    sink.statuses = [500]
+    view, _ = await _create(town, sink.url)
+    now = await _breach(town)
+    assert await town.deliver(now, _notifier(client), Recorder(), retries=[86_400]) == Sent(delivered=1, failed=1)
+    async with writing(town.engine) as connection:
+        await webhooks.remove(connection, view.id, WHOLE, now=now)
+    assert await town.deliver(now, _notifier(client), Recorder()) == Sent(withdrawn=1)
+    assert (await town.rows("alert"))[0].state == "delivered" and len(sink.messages) == 1
 
 
 async def test_a_caller_sees_only_the_webhooks_of_their_units(town: Town) -> None:
