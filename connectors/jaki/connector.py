@@ -26,6 +26,8 @@ from connectors.options import check_base_url, check_range, check_zone, read_opt
 
 _PASSES = 3
 _REMEMBERED = 20_000
+_REPEATS = 20
+"""Pages in a row without a new id: so many may have arrived in front of us; beyond them the listing has no end."""
 _CLOCK_SKEW = timedelta(hours=1)
 
 
@@ -66,24 +68,27 @@ class Progress:
 
 
 class _Seen:
-    """The last records of a pass: tells a page that brings nothing new, and a listing that moved under our feet."""
+    """The last records of a pass: tells a listing that has come to its end, and one that moved under our feet."""
 
     def __init__(self) -> None:
         self._hashes: OrderedDict[str, str] = OrderedDict()
         self._pages: set[str] = set()
+        self._repeats = 0
         self.has_shifted = False
 
-    def adds(self, records: Iterable[tuple[str, str]]) -> bool:
-        """Whether any of the (id, hash) pairs is a new id; one seen before with another hash is a shift."""
-        has_new = False
+    def wants_more(self, records: Iterable[tuple[str, str]]) -> bool:
+        """Whether another page is worth asking for after the one of these (id, hash) pairs: after an empty one none is,
+        nor after many that brought no new id. An id seen before with another hash is a shift."""
+        count = new = 0
         for key, content_hash in records:
             before = self._hashes.pop(key, None)
-            has_new = has_new or before is None
+            count, new = count + 1, new + (before is None)
             self.has_shifted = self.has_shifted or (before is not None and before != content_hash)
             self._hashes[key] = content_hash
             if len(self._hashes) > _REMEMBERED:
                 self._hashes.popitem(last=False)
-        return has_new
+        self._repeats = 0 if new else self._repeats + 1
+        return count > 0 and self._repeats <= _REPEATS
 
     def leads_on(self, page: str | None) -> bool:
         """Whether the cursor leads to a page not yet asked for in this pass."""
@@ -118,7 +123,7 @@ class JakiConnector:
                 progress, passes, seen = replace(progress, page=None), passes + 1, _Seen()
                 continue
             complaints, rejects = _read(page, zone)
-            goes_on = seen.adds(_keys(complaints, rejects)) and seen.leads_on(page.next_cursor)
+            goes_on = seen.wants_more(_keys(complaints, rejects)) and seen.leads_on(page.next_cursor)
             is_repeated = not goes_on and seen.has_shifted and passes < _PASSES
             is_complete = not goes_on and not is_repeated
             newest = _newest(progress.newest, complaints, window.until)

@@ -231,6 +231,34 @@ async def test_a_last_page_that_repeats_ends_the_pull(fetcher, following):
     assert batches[-1].complete_through == NOW
 
 
+async def test_a_page_that_only_repeats_since_others_came_in_front_does_not_end_the_pull(fetcher):
+    """Newest first, two a page: while each page is read as many reports arrive, so that every other page is known."""
+    listing = [report(number) for number in (6, 5, 4, 3, 2, 1)]
+    arriving = [report(number, "2026-11-24T11:00:00+07:00") for number in (7, 8, 9, 10)]
+
+    def paging(request):
+        start = int(request.query.get("cursor", 0))
+        following = str(start + 2) if start + 2 < len(listing) else None
+        answer = json_answer({"data": listing[start : start + 2], "next_cursor": following})
+        for _ in range(min(2, len(arriving))):
+            listing.insert(0, arriving.pop(0))
+        return answer
+
+    async with serving(paging) as server:
+        batches = await pull(jaki(server.url), fetcher)
+    assert {f"{number:04}" for number in range(1, 7)} <= set(ids(batches))
+
+
+async def test_a_listing_without_an_end_is_left(fetcher):
+    def endless(request):
+        return json_answer({"data": [report(1)], "next_cursor": str(int(request.query.get("cursor", 0)) + 1)})
+
+    async with serving(endless) as server:
+        batches = await pull(jaki(server.url), fetcher)
+    assert batches[-1].complete_through == NOW
+    assert len(server.requests) < 30
+
+
 async def test_an_empty_page_ends_the_pull_though_it_names_a_next_one(fetcher):
     async with serving(paged({None: ([report(1)], "b"), "b": ([], "c")})) as server:
         await pull(jaki(server.url), fetcher)
