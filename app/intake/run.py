@@ -27,6 +27,7 @@ from app.intake.store import held_hashes
 from app.intake.tally import Tally
 from app.vault import Vault
 from connectors.contract import (
+    AccessDenied,
     Batch,
     Client,
     Connector,
@@ -213,10 +214,13 @@ class Run:
     async def _with_detail(self, connector: Detailing, client: Client, each: IncomingComplaint) -> IncomingComplaint:
         """The complaint with its detail; without one, under another hash, so that the next run asks again.
 
-        One record whose detail fails does not hold up the rest; a few of them are an outage.
+        One record whose detail fails or is refused does not hold up the rest; a few that fail are an outage.
         """
         try:
             return await connector.detail(client, each)
+        except AccessDenied:
+            # Its list was just given to us: it is this record that is refused, else the next list is too.
+            pass
         except SourceUnavailable:
             self.missing_details += 1
             if self.missing_details > _MISSING_DETAILS:

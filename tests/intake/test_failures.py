@@ -110,6 +110,18 @@ async def test_a_detail_that_never_answers_does_not_hold_up_the_others(station, 
     assert await station.pull("crm") == tally(unchanged=2)
 
 
+async def test_details_that_are_refused_stop_nothing_and_are_asked_for_again(station, feeds):
+    """Some listed ids get a 401 though the list itself was given."""
+    feeds.crm = [crm(990 + number, f"JK260112000{number}", "12 08:00") for number in range(6)]
+    feeds.villages = {990 + number: "Petamburan" for number in range(6)}
+    feeds.fail["detail"] = lambda request: json_answer({}, 401) if request.query["id"] != "990" else None
+    assert await station.pull("crm") == tally(created=6)
+    assert await station.pull("crm") == tally(unchanged=6)
+    assert [row.kelurahan_code is not None for row in await station.rows("complaint")].count(True) == 1
+    feeds.fail.clear()
+    assert await station.pull("crm") == tally(updated=5, unchanged=1)
+
+
 async def test_many_details_that_do_not_answer_are_an_outage(station, feeds):
     feeds.crm = [crm(990 + number, f"JK260112000{number}", "12 08:00") for number in range(5)]
     feeds.fail["detail"] = always(500)
