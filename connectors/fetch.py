@@ -100,7 +100,9 @@ class Fetcher:
                 self._http.stream("GET", url, params=params, headers=headers) as response,
             ):
                 _raise_for_status(place, response, self._now)
-                return Response(response.status_code, response.headers, await self._body(place, response))
+                body = await self._body(place, response)
+                _raise_for_no_data(response, body)
+                return Response(response.status_code, response.headers, body)
         except TimeoutError as error:
             raise SourceUnavailable(f"{place} gave no whole answer within {self._timeout_s:g} s") from error
         except (httpx.TransportError, httpx.DecodingError, httpx.TooManyRedirects) as error:
@@ -115,6 +117,21 @@ class Fetcher:
             if len(body) > self._max_bytes:
                 raise UnexpectedPayload(f"{place} sent more than {self._max_bytes:,} bytes")
         return bytes(body)
+
+
+def _raise_for_no_data(response: httpx.Response, body: bytes) -> None:
+    """Nothing for a body that is the data that was asked for; a web page in its place, or a part of it, is an outage
+    that may pass at once. Of XML only the end is looked at: what else is wrong with it is found by whoever reads it."""
+    wanted = response.request.headers.get("accept", "")
+    if not any(kind in wanted for kind in ("json", "xml")):
+        return
+    whole = Response(response.status_code, response.headers, body)
+    text = body.removeprefix(b"\xef\xbb\xbf").strip()
+    kind = response.headers.get("content-type", "").split(";")[0].strip()
+    if text[:1] != b"<" or kind == "text/html" or text[:15].lower().startswith((b"<!doctype html", b"<html")):
+        decode_json(whole)
+    elif text[-1:] != b">":
+        raise SourceUnavailable(f"the source sent a body that is cut off ({kind}, {len(body):,} bytes)")
 
 
 def decode_json(response: Response) -> object:

@@ -234,9 +234,10 @@ TROUBLE: Mapping[str, tuple[Answer, type[Exception], bool]] = {
     "page": (
         Answer(200, b"<html>Sedang dalam perbaikan</html>", {"content-type": "text/html"}),
         SourceUnavailable,
-        False,
+        True,
     ),
-    "half": (Answer(200, b'[{"id": 1', {"content-type": "application/json"}), SourceUnavailable, False),
+    "half": (Answer(200, b'[{"id": 1', {"content-type": "application/json"}), SourceUnavailable, True),
+    "empty": (Answer(200, b"", {"content-type": "application/json"}), SourceUnavailable, True),
     "cut": (
         Answer(200, b"[" + b" " * 100 + b"]", {"content-type": "application/json"}, cut=50),
         SourceUnavailable,

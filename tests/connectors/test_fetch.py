@@ -117,6 +117,29 @@ async def test_a_cut_off_body_is_unavailable(fetcher):
     assert len(server.requests) == 3
 
 
+# case 38
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Answer(body=b"<!DOCTYPE html><html>down</html>", headers={"content-type": "application/json"}),
+        Answer(body=b"down", headers={"content-type": "text/html; charset=utf-8"}),
+        Answer(body=b'{"data": [{"id": 1}', headers={"content-type": "application/json"}),
+        Answer(body=b"<requests><request", headers={"content-type": "text/xml"}),
+        Answer(body=b" \n"),
+    ],
+    ids=["page", "text/html", "half json", "half xml", "nothing"],
+)
+async def test_a_page_or_half_of_the_data_is_asked_for_again(fetcher, broken):
+    wanted = {"Accept": "application/json, text/xml"}
+    async with serving(answers(broken, json_answer([1]))) as server:
+        assert decode_json(await fetcher.get(server.url, headers=wanted)) == [1]
+    async with serving(lambda _: broken) as server:
+        assert (await fetcher.get(server.url)).body == broken.body
+        with pytest.raises(SourceUnavailable):
+            await fetcher.get(server.url, headers=wanted)
+    assert len(server.requests) == 4
+
+
 async def test_a_source_that_drips_is_given_up(http):
     fetcher = Fetcher(http, rate=1000, attempts=1, timeout=timedelta(milliseconds=50))
     async with serving(lambda _: Answer(body=b"[]", drips=True)) as server:
