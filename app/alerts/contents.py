@@ -26,6 +26,8 @@ class AlertFacts:
     step: int
     due_at: datetime
     raised_at: datetime
+    told_at: datetime | None = None
+    """The hour that the message waited for, where it did not go out when the alert was raised."""
 
     @property
     def level(self) -> Level:
@@ -34,8 +36,8 @@ class AlertFacts:
 
     @property
     def late_s(self) -> int:
-        """Whole seconds past the due time when it was raised; 0 before it."""
-        return seconds_late(self.due_at, self.raised_at)
+        """Whole seconds past the due time when the message went out for the first time; 0 before it."""
+        return seconds_late(self.due_at, self.told_at or self.raised_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Batch:
         match row.kind:
             case DeliveryKind.ALERT:
                 return Alerts(
-                    _told(self._standing(row)),
+                    _told(self._standing(row), payload.get("at")),
                     is_for_another=payload.get("for_officer_id") is not None,
                     is_instead=payload.get("instead_of") is not None,
                 )
@@ -131,12 +131,13 @@ def _stands(alert: Any) -> bool:
     )
 
 
-def _told(alerts: Sequence[Any]) -> tuple[AlertFacts, ...]:
-    """The alerts as they are told, the most serious first."""
-    return tuple(sorted(map(_facts, alerts), key=lambda each: (-each.step, each.due_at)))
+def _told(alerts: Sequence[Any], at: str | None = None) -> tuple[AlertFacts, ...]:
+    """The alerts as they are told, the most serious first; `at` is the hour that their message waited for."""
+    told_at = datetime.fromisoformat(at) if at is not None else None
+    return tuple(sorted((_facts(row, told_at) for row in alerts), key=lambda each: (-each.step, each.due_at)))
 
 
-def _facts(row: Any) -> AlertFacts:
+def _facts(row: Any, told_at: datetime | None) -> AlertFacts:
     return AlertFacts(
         id=row.id,
         complaint_id=row.complaint_id,
@@ -149,6 +150,7 @@ def _facts(row: Any) -> AlertFacts:
         step=row.step,
         due_at=row.due_at,
         raised_at=row.raised_at,
+        told_at=told_at,
     )
 
 

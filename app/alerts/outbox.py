@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -165,6 +165,8 @@ def _again(alert: Raised) -> dict[str, Any]:
 
 def _delivery_row(message: Message) -> dict[str, Any]:
     joined = {"alert_ids": [each.id for each in message.others]} if message.others else {}
+    is_held = message.kind is DeliveryKind.ALERT and message.at > message.alert.row["raised_at"]
+    waits = {"at": message.at.astimezone(UTC).isoformat()} if is_held else {}
     return {
         "id": message_id(),
         "alert_id": message.alert.id,
@@ -176,7 +178,7 @@ def _delivery_row(message: Message) -> dict[str, Any]:
         "state": DeliveryState.PENDING,
         "attempts": 0,
         "next_attempt_at": message.at,
-        "payload": {**joined, **message.payload} or None,
+        "payload": {**joined, **waits, **message.payload} or None,
     }
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import insert
 
 from app.alerts.contents import Alerts
 from app.alerts.mutes import NewMute, lift, mute
+from app.alerts.notifiers import Answer
 from app.complaint.errors import InvalidInput, NotFound
 from app.complaint.roles import Role
 from app.db.scope import WHOLE, Scope
@@ -160,6 +161,18 @@ async def test_quiet_hours_hold_all_but_what_is_urgent(town: Town, severity: str
     await town.report("JK1", at("2026-01-12 22:00"))
     await town.sweep(at("2026-01-13 22:06"))
     assert (await _deferred(town))[f"officer:{budi}"].next_attempt_at == at(expected)
+
+
+async def test_a_message_that_waited_for_its_hour_says_how_late_it_is_then(town: Town) -> None:
+    await set_rules(town, breach={"from_step": 100, "to_step": 100, "who": ["head"]})
+    await hire(town, "budi", Role.SUPERVISOR, "rt-a", quiet_from=22 * 60, quiet_to=6 * 60)
+    await town.report("JK1", at("2026-01-12 22:00"))
+    await town.sweep(at("2026-01-13 22:01"))
+    mail = Recorder(channel="email", answers=[Answer(False, "SMTP 451")])
+    for when in ("2026-01-14 06:00", "2026-01-14 06:05"):
+        await town.deliver(at(when), mail)
+    contents = [notice.content for notice in mail.notices]
+    assert [each.facts[0].late_s for each in contents if isinstance(each, Alerts)] == [8 * 3600] * 2
 
 
 async def test_a_day_of_downtime_is_one_message_for_each_recipient_and_complaint(staffed: Town) -> None:

@@ -47,11 +47,12 @@ class Delivery(Schema):
 
     `recipient` is `console`, `webhook:<id>`, `officer:<id>`, `operator:<address>` or `group:<rule>`; the address of an
     officer or a group is looked up when it is sent.
-    `payload` of an alert and of its correction: {"alert_ids": the other alerts told in the same message, "rules":
-    the rules by which it is sent, "severity", "told_as": what the officer is to the complaint, "instead_of": whom
-    nobody answers for, "for_officer_id": whose delegate it is}, each only where it says something. Of a digest: {"on",
-    "overdue", "due_today", "items": [{"complaint_id", "ticket_code", "unit_code", "unit_name", "clock", "due_at"}]},
-    the most urgent first and not all of them, "for_officer_id"}. Of a notice: {"key": …} and what its text names.
+    `payload` of an alert and of its correction: {"alert_ids": the other alerts told in the same message, "at": the hour
+    that it waits for, "rules": the rules by which it is sent, "severity", "told_as": what the officer is to the
+    complaint, "instead_of": whom nobody answers for, "for_officer_id": whose delegate it is}, each only where it says
+    something. Of a digest: {"on", "overdue", "due_today", "items": [{"complaint_id", "ticket_code", "unit_code",
+    "unit_name", "clock", "due_at"}]}, the most urgent first and not all of them, "for_officer_id"}. Of a notice:
+    {"key": …} and what its text names.
     """
 
     __tablename__ = "delivery"
