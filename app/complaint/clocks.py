@@ -143,15 +143,35 @@ def counted(
     """
     version = rules.policy_by_id[policy_version_id] if policy_version_id is not None else None
     calendar = rules.calendar(calendar_version_id, exception_unit_id)
+    return _followed(version and rules.origin(version), cycle, facts, rules, calendar, left_s)
+
+
+def _followed(
+    version: PolicyVersion | None,
+    cycle: Cycle,
+    facts: CaseFacts,
+    rules: Rulebook,
+    calendar: CompiledCalendar,
+    left_s: int | None,
+) -> tuple[list[ClockEvent], Terms]:
+    """What a version counts of a cycle; one that came while it ran counts from then on, if it says so."""
     events, terms = _judged_by(version, cycle, facts, calendar, left_s)
-    former = rules.former(version) if version and _switches(version, cycle) else None
-    if version is None or version.published_at is None or former is None:
+    if version is None or version.published_at is None or not _switches(version, cycle):
         return events, terms
     at = version.published_at.replace(microsecond=0)
     if version.on_change is OnChange.CARRY_REMAINING:
-        before = fold(*_judged_by(former, cycle, facts, calendar, left_s), as_of=at)
+        former = rules.former(version, on=_started_on(cycle, rules))
+        if former is None:
+            return events, terms
+        counting = calendar if former.calendar == version.calendar else _calendar_then(former, rules, at)
+        before = fold(*_followed(rules.origin(former), cycle, facts, rules, counting, left_s), as_of=at)
         terms = replace(terms, carried_remaining_s=max(0, before.remaining_s or 0))
     return _from_then_on(events, at), terms
+
+
+def _calendar_then(version: PolicyVersion, rules: Rulebook, at: datetime) -> CompiledCalendar:
+    """The calendar of a version as it was published at an instant, so that it never changes any more."""
+    return rules.calendars[version.calendar].as_of(at).calendar
 
 
 def _judged_by(

@@ -9,14 +9,15 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import Self
 
 from app.sla.calendars import CompiledCalendar, always_open, compile_calendar
-from app.sla.policy import Facts, PolicyVersion, choose
+from app.sla.policy import Facts, PolicyVersion, choose, origin_of, standing
 
 
 @dataclass(frozen=True, slots=True)
 class DatedCalendar:
     """A calendar version in force for cycles that start on `effective_on` or later; None is any day.
 
-    `former` is the version that was in force before it.
+    `former` is the version that was in force before it, `brings_back` the id of the one whose content it brings back in
+    force.
     """
 
     version_id: int
@@ -24,11 +25,19 @@ class DatedCalendar:
     effective_on: date | None = None
     former: DatedCalendar | None = None
     published_at: datetime | None = None
+    brings_back: int | None = None
 
     def on(self, day: date) -> DatedCalendar:
         """The version that governs a cycle which starts on the day: the newest that is in effect then."""
         found = self
         while found.effective_on is not None and found.effective_on > day and found.former is not None:
+            found = found._before(found.former)
+        return found
+
+    def _before(self, former: DatedCalendar) -> DatedCalendar:
+        """The version that governed before this one: what it took back never did."""
+        found = former
+        while self.brings_back is not None and found.version_id != self.brings_back and found.former is not None:
             found = found.former
         return found
 
@@ -125,9 +134,14 @@ class Rulebook:
         object.__setattr__(self, "unit_ids", {code: unit_id for unit_id, code in self.unit_codes.items()})
         object.__setattr__(self, "interests", Interests.of(self.policies))
 
-    def former(self, version: PolicyVersion) -> PolicyVersion | None:
-        """The version of the same policy that was in force before this one."""
-        earlier = [each for each in self.policies if each.policy == version.policy and each.version < version.version]
+    def origin(self, version: PolicyVersion) -> PolicyVersion:
+        """The version that judges in truth: of one that brings a former one back, that one."""
+        return origin_of(version, self.policy_by_id)
+
+    def former(self, version: PolicyVersion, *, on: date) -> PolicyVersion | None:
+        """The version of the same policy that judged, before this one, what starts on the day."""
+        named = standing(each for each in self.policies if each.policy == version.policy)
+        earlier = (each for each in named if each.version < version.version and each.effective_on <= on)
         return max(earlier, key=lambda each: each.version, default=None)
 
     def as_of(self, at: datetime) -> Rulebook:

@@ -15,8 +15,9 @@ from app.complaint.rulebook import DatedCalendar, Rulebook, Variant
 from app.db.changes import RULES, share_rules
 from app.db.cursors import PREPARED
 from app.db.session import is_writing
+from app.db.states import RuleKind
 from app.db.tables.machine import Counter
-from app.db.tables.rules import Calendar, CalendarVersion, Policy, PolicyVersion
+from app.db.tables.rules import Calendar, CalendarVersion, Policy, PolicyVersion, Proposal
 from app.db.tables.units import Unit, UnitAncestor
 from app.sla.calendars import CalendarRules, CompiledCalendar, compile_calendar, parse_rules
 from app.sla.clock import Target
@@ -70,11 +71,13 @@ class Rulebooks:
         """The newest versions by name, and the number of every version by its id."""
         columns = (
             CalendarVersion.id, CalendarVersion.version, CalendarVersion.effective_on, CalendarVersion.rules,
-            CalendarVersion.published_at, Calendar.name,
+            CalendarVersion.published_at, Calendar.name, Proposal.former_id,
         )  # fmt: skip
+        takes_back = (Proposal.revert_version_id == CalendarVersion.id) & (Proposal.kind == RuleKind.CALENDAR)
         statement = (
             select(*columns)
             .join(Calendar, Calendar.id == CalendarVersion.calendar_id)
+            .outerjoin(Proposal, takes_back)
             .where(CalendarVersion.published_at.is_not(None))
             .order_by(CalendarVersion.calendar_id, CalendarVersion.version)
         )
@@ -85,7 +88,9 @@ class Rulebooks:
                 self._compiled[row.id] = compile_calendar(parse_rules(row.rules))
             former = newest.get(row.name)
             compiled = self._compiled[row.id]
-            newest[row.name] = DatedCalendar(row.id, compiled, row.effective_on, former, row.published_at)
+            newest[row.name] = DatedCalendar(
+                row.id, compiled, row.effective_on, former, row.published_at, row.former_id
+            )
             numbers[row.id] = row.version
         return newest, numbers
 
@@ -122,9 +127,11 @@ async def stored_calendars(connection: AsyncConnection) -> dict[str, CalendarRul
 
 
 async def _policy_versions(connection: AsyncConnection) -> Mapping[int, PolicyValue]:
+    takes_back = (Proposal.revert_version_id == PolicyVersion.id) & (Proposal.kind == RuleKind.POLICY)
     statement = (
-        select(PolicyVersion, Policy.name, Policy.family, Policy.clock)
+        select(PolicyVersion, Policy.name, Policy.family, Policy.clock, Proposal.former_id)
         .join(Policy, Policy.id == PolicyVersion.policy_id)
+        .outerjoin(Proposal, takes_back)
         .where(PolicyVersion.published_at.is_not(None), Policy.kind == "clock")
         .order_by(PolicyVersion.id)
     )
@@ -151,6 +158,7 @@ def _value(row: Any) -> PolicyValue:
         confidence=row.confidence,
         on_change=OnChange(row.on_change),
         published_at=row.published_at,
+        brings_back=row.former_id,
     )
 
 

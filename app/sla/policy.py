@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -36,7 +36,7 @@ class PolicyVersion:
 
     `thresholds` are the percentages of the target at which a step fires, `repeat_s` the wall-clock seconds between the
     reminders after a breach (None: there are none). A cycle that ran when the version was published (`published_at`)
-    follows it as `on_change` says.
+    follows it as `on_change` says. `brings_back` is the id of the former version whose content it brings back in force.
     """
 
     id: int
@@ -57,6 +57,7 @@ class PolicyVersion:
     confidence: str | None = None
     on_change: OnChange = OnChange.RETROACTIVE
     published_at: datetime | None = None
+    brings_back: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,9 @@ def choose(
     """The version that judges this cycle in each family, by family name.
 
     A policy speaks through its newest version in effect: a later version wins over whatever an earlier one had
-    planned, so that going back to a former content is one more version. Within a family the most specific match
-    wins: category and unit, category, unit (the nearest in the tree), channel, classification, connector, default;
-    then the newest.
+    planned. One that brings a former one back stands for it: what it took back judges nothing. Within a family the
+    most specific match wins: category and unit, category, unit (the nearest in the tree), channel, classification,
+    connector, default; then the newest.
 
     >>> from app.sla.terms import TargetUnit
     >>> target = Target(TargetUnit.ELAPSED_MINUTE, 60)
@@ -91,16 +92,38 @@ def choose(
     >>> [each.policy for each in choose([city, flood], Facts(category="banjir"), clock="respond", cycle=1, on=date.max)]
     ['flood']
     """
+    given = list(versions)
+    by_id = {version.id: version for version in given}
     best: dict[str, tuple[_Rank, PolicyVersion]] = {}
-    for version in _in_effect(versions, clock, on):
+    for version in _in_effect(standing(given), clock, on):
         if facts.families is not None and version.family not in facts.families:
             continue
         if not _matches(version.applies, facts, cycle):
             continue
-        rank = _rank(version, facts)
+        rank = _rank(origin_of(version, by_id), facts)
         if version.family not in best or best[version.family][0] < rank:
             best[version.family] = rank, version
     return tuple(best[family][1] for family in sorted(best))
+
+
+def origin_of(version: PolicyVersion, by_id: Mapping[int, PolicyVersion]) -> PolicyVersion:
+    """The version that judges in truth: of one that brings a former one back, that one."""
+    while version.brings_back is not None:
+        version = by_id[version.brings_back]
+    return version
+
+
+def standing(versions: Iterable[PolicyVersion]) -> list[PolicyVersion]:
+    """The versions without those that a later one took back."""
+    given = list(versions)
+    numbers = {version.id: version.version for version in given}
+    taken_back = {
+        (back.policy, number)
+        for back in given
+        if back.brings_back is not None
+        for number in range(numbers[back.brings_back] + 1, back.version)
+    }
+    return [version for version in given if (version.policy, version.version) not in taken_back]
 
 
 _Rank = tuple[bool, bool, bool, bool, bool, int, bool, date, int, int]

@@ -69,6 +69,14 @@ def test_a_calendar_has_its_first_version_before_any_is_in_effect():
     assert first.on(date(2025, 1, 1)) is first
 
 
+def test_a_calendar_version_that_was_taken_back_governs_nothing():
+    first = DatedCalendar(1, office())
+    summer = DatedCalendar(2, office(), date(2026, 6, 1), first)
+    everywhere = DatedCalendar(3, office(), None, summer)
+    back = DatedCalendar(4, office(), date(2026, 6, 1), everywhere, brings_back=2)
+    assert [back.on(day).version_id for day in (date(2026, 5, 1), date(2026, 7, 1))] == [1, 4]
+
+
 @pytest.mark.parametrize(
     ("unit", "due", "exception_unit"),
     [(None, "12 08:30", None), (SUDIN, "13 08:30", SUDIN), (KELURAHAN, "12 08:30", None)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -102,9 +102,11 @@ class Hall(City):
         async with reading(self.engine) as connection:
             return await impact.unit_names(connection)
 
-    async def approve(self, proposal_id: int, *, actor: str = "hana", confirm: bool = True) -> None:
+    async def approve(
+        self, proposal_id: int, *, actor: str = "hana", confirm: bool = True, now: datetime = NOW
+    ) -> None:
         async with writing(self.engine) as connection:
-            await proposals.approve(connection, proposal_id, confirm=confirm, actor=actor, today=TODAY, now=NOW)
+            await proposals.approve(connection, proposal_id, confirm=confirm, actor=actor, today=TODAY, now=now)
 
     async def refuse(self, proposal_id: int, *, actor: str = "hana") -> None:
         async with writing(self.engine) as connection:

@@ -122,6 +122,37 @@ async def test_a_change_is_taken_back_in_one_call(hall: Hall) -> None:
     assert await hall.differences() == []
 
 
+async def test_what_a_version_counted_anew_is_counted_from_there_again_when_a_later_one_is_taken_back(
+    hall: Hall,
+) -> None:
+    first = await hall.propose(POLICY, "law.resolve", on_change="restart")
+    await hall.approve(first, now=NOW - timedelta(days=3))
+    await hall.work()
+    before = times(await hall.clocks(is_open=True))
+    longer = await hall.propose(POLICY, "law.resolve", target={"unit": "working_day", "amount": 9}, on_change="restart")
+    await hall.approve(longer, now=NOW - timedelta(days=2))
+    await hall.work()
+    assert times(await hall.clocks(is_open=True)) != before
+    await hall.revert(longer)
+    await hall.work()
+    assert times(await hall.clocks(is_open=True)) == before
+    assert await hall.differences() == []
+
+
+async def test_what_reached_back_to_older_cycles_leaves_them_when_it_is_taken_back(hall: Hall) -> None:
+    await hall.approve(await hall.propose(CALENDAR, "office", rules=SHORT, effective_on="2026-02-20"))
+    await hall.work()
+    before = times(await hall.clocks(is_open=True))
+    for_all = await hall.propose(CALENDAR, "office", rules=SHORT, effective_on=None)
+    await hall.approve(for_all)
+    await hall.work()
+    assert times(await hall.clocks(is_open=True)) != before
+    await hall.revert(for_all)
+    await hall.work()
+    assert times(await hall.clocks(is_open=True)) == before
+    assert await hall.differences() == []
+
+
 async def test_a_change_is_taken_back_while_its_clocks_still_follow(hall: Hall) -> None:
     before = times(await hall.clocks(is_open=True))
     proposal = await hall.propose(CALENDAR, "office", rules=SHORT)

@@ -103,6 +103,26 @@ def test_a_later_version_overrules_what_an_earlier_one_had_planned() -> None:
     assert [version.id for version in found] == [3]
 
 
+def test_what_was_taken_back_judges_nothing_not_even_older_cycles() -> None:
+    first = replace(DEFAULT, id=1, version=1, effective_on=date(2025, 1, 1))
+    second = replace(DEFAULT, id=2, version=2, effective_on=date(2026, 1, 1))
+    reaching_back = replace(DEFAULT, id=3, version=3, effective_on=date(2025, 1, 1))
+    back = replace(second, id=4, version=4, brings_back=2)
+    versions = [first, second, reaching_back, back]
+    assert [choose(versions, FACTS, clock="respond", cycle=1, on=on)[0].id for on in (date(2025, 6, 1), TODAY)] == [
+        1,
+        4,
+    ]
+
+
+def test_a_version_that_is_brought_back_ranks_as_before() -> None:
+    first, other = policy(1, Applies()), policy(2, Applies())
+    changed = replace(first, id=3, version=2)
+    assert names([first, other]) == ["policy-2"]
+    assert names([first, other, changed]) == ["policy-1"]
+    assert names([first, other, changed, replace(first, id=4, version=3, brings_back=1)]) == ["policy-2"]
+
+
 def test_a_version_that_narrows_its_policy_ends_the_broad_one() -> None:
     broad = replace(DEFAULT, id=1, version=1)
     narrow = replace(DEFAULT, id=2, version=2, applies=Applies(categories=("pohon",)))
