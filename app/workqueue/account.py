@@ -86,13 +86,20 @@ class _Telling:
     def _course(self) -> Iterator[str]:
         outcome = self.account.outcome
         assert outcome.started_at is not None
-        yield self._say("start", at=self._at(outcome.started_at), cause=self._cause(self.account.start))
+        yield self._say("start", at=self._at(outcome.started_at), cause=self._beginning())
         yield from self._due()
         if outcome.stopped_at is not None:
             yield self._say("stop", at=self._at(outcome.stopped_at), cause=self._cause(self.account.stop))
         else:
             yield self._say(outcome.state, at=self._at(self.account.as_of))
         yield from self._verdict()
+
+    def _beginning(self) -> str:
+        """Why the cycle counts from its start on."""
+        account = self.account
+        if account.follows is None:
+            return self._cause(account.start)
+        return self._say(account.follows, span=self._counted(account.terms.carried_remaining_s or 0))
 
     def _due(self) -> Iterator[str]:
         outcome, terms = self.account.outcome, self.account.terms

@@ -24,7 +24,7 @@ from app.sla.catalogue import REASONS
 from app.sla.clock import ClockEvent, EventKind, Outcome, Pause, Terms, trace
 from app.sla.explain import Row, explain, instant_json
 from app.sla.marks import Mark, marked
-from app.sla.policy import PolicyVersion
+from app.sla.policy import OnChange, PolicyVersion
 from app.workqueue.causes import Amendment, Cause, Causes, Hand, hands_of, read_amendments, read_causes
 from app.workqueue.landmarks import landmarks
 
@@ -43,6 +43,7 @@ class Account:
     """All there is to say of one cycle under one policy, free of language; `zone` is where its instants are read.
 
     `stop` and `start` say what did it; `left_s` is what the former cycle had left, where this one goes on with it.
+    `follows` says how the policy version took over a cycle that ran when it came in force, if it counts from then on.
     """
 
     ticket_code: str | None
@@ -62,6 +63,7 @@ class Account:
     start: Cause | None
     stop: Cause | None
     left_s: int | None
+    follows: OnChange | None
     amendments: Sequence[Amendment]
     as_of: datetime
     inputs: Mapping[str, object]
@@ -127,7 +129,8 @@ class _Gathered:
         outcome, pauses, promises = trace(events, terms, as_of=as_of)
         until = outcome.stopped_at or as_of
         hands = hands_of(self.case, causes, cycle, until)
-        unhonoured = [self._named(each) for each in cycle.events if each not in plain and each.at < until]
+        waits = (each for each in cycle.events if each.kind is EventKind.PAUSE and plain[0].at <= each.at < until)
+        unhonoured = [self._named(each) for each in waits if each not in plain]
         marks = landmarks(cycle, hands, promises, unhonoured, causes)
         return Account(
             ticket_code=code,
@@ -147,6 +150,7 @@ class _Gathered:
             start=causes.of(EventKind.START, cycle, plain[0].at),
             stop=causes.of(EventKind.STOP, cycle, until) if outcome.stopped_at else None,
             left_s=self._left_s() if cycle.carries else None,
+            follows=self._follows(plain[0].at),
             amendments=amendments,
             as_of=as_of,
             inputs=_inputs(plain, terms, calendar, as_of=until),
@@ -170,6 +174,12 @@ class _Gathered:
     def _policy(self) -> PolicyVersion | None:
         version_id = self.row["policy_version_id"]
         return None if version_id is None else self.rules.policy_by_id[version_id]
+
+    def _follows(self, counted_from: datetime) -> OnChange | None:
+        policy = self._policy()
+        if policy is None or counted_from == self.cycle.events[0].at:
+            return None
+        return self.rules.origin(policy).on_change
 
     def _calendar_name(self) -> CalendarName | None:
         policy, version_id = self._policy(), self.row["calendar_version_id"]

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from app.complaint.errors import InvalidInput, NotFound
 from app.complaint.events import CaseEvent, EventKind, Timing
@@ -66,6 +66,17 @@ async def add_policy(desk: Desk, name: str, **version: Any) -> None:
     async with writing(desk.engine) as connection:
         made = insert(policy).values(name=name, family=name, kind="clock", clock=clock).returning(policy.c.id)
         await connection.execute(insert(versions).values(policy_id=await connection.scalar(made), **{**row, **version}))
+        await count_up(connection, RULES)
+
+
+async def add_version(desk: Desk, name: str, **changed: Any) -> None:
+    """The next version of a policy, like the first but for what changed; it reaches no complaint by itself."""
+    policy, versions = rows_of("policy"), rows_of("policy_version")
+    async with writing(desk.engine) as connection:
+        first = select(versions).join(policy, policy.c.id == versions.c.policy_id).where(policy.c.name == name)
+        row = (await connection.execute(first)).one()._asdict()
+        del row["id"]
+        await connection.execute(insert(versions).values({**row, "version": 2, **changed}))
         await count_up(connection, RULES)
 
 
@@ -272,6 +283,30 @@ async def test_a_change_of_rules_and_a_late_correction_are_told_with_the_old_due
     assert "an entry that came late cleared the breach" in told
     other = prose(await account(desk, found, clock="respond", now=NOON + 2 * DAY), "en")
     assert "rules changed" not in other
+
+
+@pytest.mark.parametrize(
+    ("on_change", "said"),
+    [
+        ("restart", "this version of the policy came in force, and the time is counted anew. Due"),
+        (
+            "carry_remaining",
+            "this version of the policy came in force, with what the former one had left, 4 hours. Due",
+        ),
+    ],
+)
+async def test_a_version_that_counts_from_when_it_came_says_so(desk: Desk, on_change: str, said: str) -> None:
+    await add_policy(desk, "anew", target_amount=6 * 60)
+    found = await desk.report("JK1", NOON, unit="sudin")
+    await desk.move(found, Move.ACCEPT, now=NOON + HOUR / 2)
+    await desk.move(found, Move.ASK_COMPLAINANT, text="Di mana?", now=NOON + HOUR)
+    await add_version(desk, "anew", on_change=on_change, published_at=NOON + 2 * HOUR)
+    await desk.move(found, Move.COMPLAINANT_ANSWERED, now=NOON + 3 * HOUR)
+    await desk.move(found, Move.ASK_COMPLAINANT, text="Kapan?", now=NOON + 4 * HOUR)
+    told = prose(await account(desk, found, clock="resolve", policy="anew", now=NOON + 5 * HOUR, language="en"), "en")
+    assert f"Started Monday, 12 January 2026, 14:00 WIB: {said}" in told
+    assert told.count("this policy gives no pause") == 1
+    assert "From Monday, 12 January 2026, 16:00 WIB waiting for the complainant" in told
 
 
 async def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
