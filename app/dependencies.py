@@ -21,7 +21,7 @@ from app.complaint.errors import Forbidden
 from app.db.reads import Desk, Reads
 from app.db.recent import Freshnesses
 from app.db.rulebook import Rulebooks
-from app.db.session import only_asking, reading, writing
+from app.db.session import only_asking, reading, snapshot, writing
 from app.people.attempts import Attempt
 from app.people.callers import Caller
 from app.people.errors import NotSignedIn
@@ -209,6 +209,12 @@ async def _reading(request: Request) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+async def _standing(request: Request) -> AsyncIterator[AsyncConnection]:
+    await known(request)
+    async with snapshot(house_of(request).engine) as connection:
+        yield connection
+
+
 async def _asking(request: Request) -> AsyncIterator[AsyncConnection]:
     await known(request)
     async with reading(house_of(request).asking) as connection:
@@ -244,12 +250,16 @@ DeskDep = Annotated[Desk, Depends(desk_of)]
 
 async def _looking(request: Request) -> AsyncIterator[AsyncConnection]:
     desk = await desk_of(request)
-    async with reading(desk.engine) as connection:
+    # What was known earlier is put together from what has changed since and what has not: no change may come between.
+    opened = snapshot if request.query_params.get("as_of") else reading
+    async with opened(desk.engine) as connection:
         yield connection
 
 
 # With the default scope the commit would come after the answer, and a commit that fails would have answered 200.
 Reading = Annotated[AsyncConnection, Depends(_reading, scope="function")]
+Standing = Annotated[AsyncConnection, Depends(_standing, scope="function")]
+"""As `Reading`, of one state of the database however many statements look at it."""
 Asking = Annotated[AsyncConnection, Depends(_asking, scope="function")]
 """As `Reading`, without a transaction: for the answers that officers wait for all day."""
 Writing = Annotated[AsyncConnection, Depends(_writing, scope="function")]

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 
 from app.complaint.errors import Conflict
-from app.db.session import reading, writing
+from app.db.session import reading, snapshot, writing
 from app.people.audit import record
 from app.pulling import Plant
 from app.units.closing import figures_of_month, keep, months_to_close
@@ -18,7 +18,7 @@ async def close(plant: Plant, month: str, *, actor: str, now: datetime) -> int:
 
     Raises: InvalidInput, for a month that has not ended; Conflict, for one that is closed.
     """
-    async with reading(plant.engine) as connection:
+    async with snapshot(plant.engine) as connection:
         rules = await plant.rulebooks.current(connection)
         rows = await figures_of_month(connection, rules, month, actor=actor, zone=plant.settings.zone, now=now)
     details = {"units": len(rows)}

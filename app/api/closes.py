@@ -12,7 +12,7 @@ from app.api.freshness import SourceFreshness, sources_block
 from app.api.instants import rfc3339
 from app.api.unit_shapes import Holding, UnitName
 from app.complaint.clocks import Rulebook
-from app.dependencies import CallerDep, HouseDep, Now, Reading
+from app.dependencies import CallerDep, HouseDep, Now, Reading, Standing
 from app.units.amendments import Amendment, Judgement, read_amendments
 from app.units.closing import Close, read_close, read_closes
 from app.units.directory import read_directory
@@ -126,7 +126,7 @@ async def closes(connection: Reading, caller: CallerDep, house: HouseDep, now: N
 
 @router.get("/{code}/closes/{month}", response_model=CloseAnswer)
 async def one_close(
-    connection: Reading, caller: CallerDep, house: HouseDep, now: Now, code: Code, month: Month
+    connection: Standing, caller: CallerDep, house: HouseDep, now: Now, code: Code, month: Month
 ) -> Response:
     """A month as it was closed, beside what is known of it now; what was closed is never rewritten."""
     rules = await house.rulebooks.current(connection)

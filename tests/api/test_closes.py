@@ -10,6 +10,7 @@ import pytest
 from app.complaint.errors import Conflict, InvalidInput
 from app.monthly import close, months_due
 from app.pulling import Plant
+from tests.api.amid import written_amid
 from tests.api.door import Door
 from tests.api.test_unit_answers import Caller
 from tests.units.month import END, Month
@@ -73,6 +74,16 @@ async def test_a_closed_month_stays_and_its_corrections_explain_what_is_known_no
             explained += len(corrected)
         assert answer["corrections_total"] == len(answer["corrections"])
     assert explained > 3
+
+
+async def test_what_is_written_meanwhile_is_no_correction(month: Month, admin: Caller, plant: Plant) -> None:
+    await close(plant, "2026-01", actor="worker", now=CLOSED)
+    alone = await admin.get("/units/kota/closes/2026-01")
+    async with written_amid(
+        admin.door, before="SELECT sla_clock.complaint_id, sla_clock.clock, sla_clock.cycle"
+    ) as amid:
+        assert await admin.get("/units/kota/closes/2026-01") == alone
+    assert amid and not alone["corrections"]
 
 
 async def test_a_month_is_closed_once_and_only_when_it_has_ended(month: Month, admin: Caller, plant: Plant) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.units.periods import before, read_period
+from tests.api.amid import written_amid
 from tests.api.door import Door
 from tests.api.test_unit_answers import Caller
 from tests.units.city import WIB
@@ -117,6 +118,14 @@ async def test_what_was_told_is_told_again_after_a_week_of_later_entries(month: 
     assert kinds >= {"reported", "assigned", "move", "recalculated"}
     late = [row for row in await month.rows("complaint_event") if row.recorded_at > THEN > row.occurred_at]
     assert len(late) > 10 and len(await month.rows("former_facts")) > 10
+
+
+async def test_what_is_written_meanwhile_takes_nothing_from_an_earlier_instant(month: Month, admin: Caller) -> None:
+    await _a_week_later(admin.door, month)
+    alone = await admin.get("/overview", as_of=_then())
+    async with written_amid(admin.door, before="complaint_rows") as written:
+        assert await admin.get("/overview", as_of=_then()) == alone
+    assert written
 
 
 async def test_as_of_answers_add_up_on_every_level(month: Month, admin: Caller) -> None:
