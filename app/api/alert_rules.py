@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, StrictBool, StrictInt
 
 from app.alerts import mutes, rule_changes
 from app.alerts.groups import Group, seal_group
@@ -34,10 +34,11 @@ class RuleWords(Sent):
 
     description: Annotated[str, Field(max_length=500)] = ""
     from_step: Annotated[
-        int, Field(ge=1, le=MAX_STEP, description="Percent of the target; 101 is the first reminder after the breach.")
+        StrictInt,
+        Field(ge=1, le=MAX_STEP, description="Percent of the target; 101 is the first reminder after the breach."),
     ]
-    to_step: Annotated[int | None, Field(ge=1, le=MAX_STEP, description="Null: every step that follows.")] = None
-    every: Annotated[int, Field(ge=1, le=MAX_EVERY, description="Of the reminders only each nth.")] = 1
+    to_step: Annotated[StrictInt | None, Field(ge=1, le=MAX_STEP, description="Null: every step that follows.")] = None
+    every: Annotated[StrictInt, Field(ge=1, le=MAX_EVERY, description="Of the reminders only each nth.")] = 1
     who: Annotated[
         list[Name],
         Field(
@@ -53,7 +54,7 @@ class RuleWords(Sent):
     policies: Names | None = None
     units: Annotated[Names | None, Field(description="Codes, each with all units below it.")] = None
     categories: Names | None = None
-    is_active: bool = True
+    is_active: StrictBool = True
     group_url: Annotated[
         SecretStr | None,
         Field(

@@ -1,4 +1,4 @@
-"""Bodies at the door: a field that is not known is an error."""
+"""Bodies at the door: a field that is not known is an error, and so is a number or a truth that is written as text."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ RowId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
 class Sent(BaseModel):
-    """What a caller sends; every body is one of these, and a test holds the routes to it."""
+    """What a caller sends; every body is one of these, with strict numbers and truths, and a test holds them to it."""
 
     model_config = ConfigDict(extra="forbid")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Union, get_args
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, StrictBool, create_model
 from typing_extensions import TypedDict
 
 from app.api.auth import OfficerDep
@@ -48,7 +48,7 @@ class Many(Sent):
 
     move: str
     refs: Refs
-    dry_run: Annotated[bool, Field(description="Write nothing; tell what would come of it.")] = False
+    dry_run: Annotated[StrictBool, Field(description="Write nothing; tell what would come of it.")] = False
     versions: Versions
 
 

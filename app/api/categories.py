@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from app.api.auth import AdminDep, WholeAdminDep
 from app.api.bodies import Sent
@@ -43,7 +43,7 @@ class CategoryPatch(Sent):
     """What shall be otherwise; what is left out or null stays. `labels` is the whole list."""
 
     name: Name | None = None
-    is_active: bool | None = None
+    is_active: StrictBool | None = None
     labels: Labels | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from app.api.auth import OfficerDep
 from app.api.bodies import Sent
@@ -27,7 +27,7 @@ class NoteRequest(Sent):
     """A note; what is public is a word to the citizen and answers the response clock, as `respond` does."""
 
     text: Text
-    is_public: Annotated[bool, Field(description="Whether the citizen may read it.")] = False
+    is_public: Annotated[StrictBool, Field(description="Whether the citizen may read it.")] = False
 
 
 @router.post("/{ref}/notes", status_code=201, response_model=ComplaintAnswer, responses=_STALE)

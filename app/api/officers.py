@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, StrictBool
 
 from app.api.admin import Name, UnitCodes
 from app.api.auth import AdminDep
@@ -66,7 +66,7 @@ class OfficerPatch(Sent):
     name: Name | None = None
     role: Role | None = None
     units: Annotated[list[str] | None, Field(max_length=100, description="Empty: the whole tree.")] = None
-    is_active: bool | None = None
+    is_active: StrictBool | None = None
     password: SecretStr | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, StrictBool
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.chat import CHAT_PURPOSE, check_chat_url
@@ -34,7 +34,7 @@ class SettingsBody(Sent):
     language: Annotated[str | None, Field(max_length=2, description="id or en.")] = None
     quiet_from: Time = None
     quiet_to: Time = None
-    gets_digest: Annotated[bool, Field(description="The list at 07:30 on working days.")] = True
+    gets_digest: Annotated[StrictBool, Field(description="The list at 07:30 on working days.")] = True
 
 
 class SettingsAnswer(BaseModel):

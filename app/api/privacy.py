@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from app.api.auth import WholeAdminDep
 from app.api.bodies import Sent
@@ -32,7 +32,7 @@ _ROUNDS = 25
 
 Known = Annotated[str | None, Field(min_length=1, max_length=254)]
 DryRun = Annotated[
-    bool, Field(description="Only tell what would go. Nothing brings back what went: say `false` to do it.")
+    StrictBool, Field(description="Only tell what would go. Nothing brings back what went: say `false` to do it.")
 ]
 
 
@@ -54,7 +54,7 @@ class ExportRequest(Reasoned):
 class ErasureRequest(Reasoned):
     """How far an erasure goes."""
 
-    with_words: Annotated[bool, Field(description="All words too, not just what names the complainant.")] = False
+    with_words: Annotated[StrictBool, Field(description="All words too, not just what names the complainant.")] = False
     dry_run: DryRun = True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from app.api.auth import AdminDep
 from app.api.bodies import Sent
@@ -43,7 +43,7 @@ class UnitPatch(Sent):
 
     name: Name | None = None
     type: Type | None = None
-    is_active: bool | None = None
+    is_active: StrictBool | None = None
     labels: Labels | None = None
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import Field, StrictBool
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import TypedDict
 
@@ -34,8 +34,8 @@ _PATH = "/api/v1/complaints"
 class Place(Sent):
     """Where it is; a pin has both degrees."""
 
-    lat: Annotated[float | None, Field(ge=-90, le=90)] = None
-    lng: Annotated[float | None, Field(ge=-180, le=180)] = None
+    lat: Annotated[float | None, Field(ge=-90, le=90, strict=True)] = None
+    lng: Annotated[float | None, Field(ge=-180, le=180, strict=True)] = None
     address: Annotated[str | None, Field(min_length=1, max_length=500)] = None
     kelurahan_code: Annotated[str | None, Field(min_length=1, max_length=80)] = None
 
@@ -59,8 +59,8 @@ class WalkInRequest(Sent):
     location: Place | None = None
     unit: Annotated[str | None, Field(min_length=1, max_length=80, description="The code of one of your units.")] = None
     reported_at: Annotated[Instant | None, Field(description="When the citizen said it; now unless told.")] = None
-    is_private: bool = False
-    is_anonymous: bool = False
+    is_private: StrictBool = False
+    is_anonymous: StrictBool = False
     identity: Complainant | None = None
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import pytest
 from fastapi import APIRouter, FastAPI, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from app.api.bodies import RowId, Sent
 from app.api.documents import describe
@@ -139,6 +140,33 @@ async def test_every_body_refuses_fields_that_are_not_known(door: Door) -> None:
     names = set(_body_models(door.app))
     assert names
     assert {name for name in names if schemas[name].get("additionalProperties") is not False} == set()
+
+
+def test_every_body_refuses_numbers_and_truths_that_are_text() -> None:
+    """`"dry_run": "no"` must not do for good what a sender with another idea of truth only wanted to see."""
+    fields = [
+        (f"{model.__name__}.{name}", field)
+        for model in _bodies_of_ours(Sent)
+        for name, field in model.model_fields.items()
+        if {bool, int, float} & {field.annotation, *get_args(field.annotation)}
+    ]
+    assert fields
+    assert [name for name, field in fields if _takes(field, "1")] == []
+
+
+def _bodies_of_ours(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for below in model.__subclasses__():
+        if below.__module__.startswith("app."):
+            yield below
+        yield from _bodies_of_ours(below)
+
+
+def _takes(field: FieldInfo, value: object) -> bool:
+    try:
+        TypeAdapter(Annotated[field.annotation, field]).validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def _body_models(app: FastAPI) -> Iterator[str]:
