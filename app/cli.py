@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 import typer
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from alembic.util.exc import CommandError
+from sqlalchemy.exc import DBAPIError
 
 from app.commands import (
     alert_rules,
@@ -90,13 +91,15 @@ def main() -> None:
         _fail(str(error), BUSY)
     except (DomainError, ConnectorError, SettingsError, InvalidField) as error:
         _fail(str(error), FAILED)
-    except (OperationalError, ProgrammingError) as error:
+    except DBAPIError as error:
         _fail(f"the database refuses: {str(error.orig).splitlines()[0]} ({_advice(error)})", FAILED)
+    except CommandError as error:
+        _fail(f"the database cannot be migrated by this program, which may be older than it: {error}", FAILED)
     except OSError as error:
         _fail(f"{error.strerror or error}", FAILED)
 
 
-def _advice(error: OperationalError | ProgrammingError) -> str:
+def _advice(error: DBAPIError) -> str:
     has_no_table = getattr(error.orig, "sqlstate", None) == _NO_SUCH_TABLE or "no such table" in str(error.orig)
     return "tanggap migrate makes the tables" if has_no_table else "tanggap doctor says more"
 

@@ -15,11 +15,11 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.clock import utc_now
-from app.complaint.errors import InvalidInput
+from app.complaint.errors import Conflict, InvalidInput
 from app.db.rulebook import Rulebooks
 from app.db.session import reading, writing
 from app.intake import run
-from app.intake.connecting import connect
+from app.intake.connecting import connect, is_read_from_files
 from app.intake.health import stop_source
 from app.intake.sources import read_source
 from app.outbound import dial, outbound_client
@@ -90,8 +90,10 @@ async def check_source(plant: Plant, name: str) -> str:
 def build_connector(source: Row[Any], vault: Vault) -> Connector:
     """The connector that a source's row describes.
 
-    Raises: InvalidInput.
+    Raises: InvalidInput; Conflict for a source that is read from files, since there is nothing to ask.
     """
+    if is_read_from_files(source):
+        raise Conflict(f"source {source.name} is read from files; import one instead")
     return connect(source, vault, CONNECTORS)
 
 

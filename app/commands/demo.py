@@ -24,7 +24,7 @@ import uvicorn
 from app.clock import utc_now
 from app.commands.frame import open_plant, open_settings, run, say
 from app.commands.people import ACTOR
-from app.commands.serving import make_server
+from app.commands.serving import listen, serve_web
 from app.complaint.roles import Role
 from app.db.migrate import upgrade
 from app.db.session import writing
@@ -54,12 +54,13 @@ class Keys:
 
 
 def demo(
-    port: Annotated[int, typer.Option(help="Port to listen on.", envvar="PORT")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.", envvar="PORT")] = 8000,
     folder: Annotated[Path, typer.Option(help="Where its database and keys lie; delete it to start anew.")] = Path(
         ".demo"
     ),
 ) -> None:
     """Start everything with a make-believe city; prints the address, a sign-in and a token."""
+    listener = listen(_LOOPBACK, port)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = _read_keys(folder / "keys.json")
     feeds_port = _free_port()
@@ -76,7 +77,7 @@ def demo(
     _write_keys(folder / "keys.json", keys)
     with _beside(_serve_feeds, keys, feeds_port), _beside(_work, settings):
         threading.Thread(target=_announce, args=(port, keys), daemon=True).start()
-        run(make_server(settings, host=_LOOPBACK, port=port).serve())
+        run(serve_web(settings, listener, with_worker=False))
 
 
 def _read_keys(file: Path) -> Keys:

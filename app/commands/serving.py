@@ -15,37 +15,54 @@ import uvicorn
 from app.clock import utc_now
 from app.commands.frame import open_plant, open_settings, run, say, show
 from app.commands.sources import Json
-from app.complaint.errors import InvalidInput
+from app.complaint.errors import Conflict, InvalidInput
 from app.db.migrate import head, upgrade
 from app.db.session import writing
+from app.demo.city import MAX_PER_DAY
 from app.demo.feeds import FeedsSettings, open_feeds
 from app.main import create_app
 from app.seed.load import SeedTally, seed_jakarta
 from app.settings import Settings, hide_password
 from app.worker import run_worker
 
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")]
+
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Port = 8000,
     with_worker: Annotated[bool, typer.Option("--with-worker", help="Pull and alert in this process too.")] = False,
 ) -> None:
     """Serve the REST interface and the dashboard."""
     settings = open_settings()
-    run(serve_web(settings, host=host, port=port, with_worker=with_worker))
+    run(serve_web(settings, listen(host, port), with_worker=with_worker))
 
 
-async def serve_web(settings: Settings, *, host: str, port: int, with_worker: bool) -> None:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there.
+
+    Raises: Conflict, when that address cannot be had.
+    """
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        # Python repeats the address in brackets.
+        why = str(error.strerror).partition(" (while")[0]
+        raise Conflict(f"cannot listen on {host}, port {port}: {why}") from error
+
+
+async def serve_web(settings: Settings, listener: socket.socket, *, with_worker: bool) -> None:
     """Serve until a signal ends it; with a worker beside it, both end together."""
+    host, port = listener.getsockname()[:2]
     server = make_server(settings, host=host, port=port)
     if not with_worker:
-        await server.serve()
+        await server.serve(sockets=[listener])
         return
     stop = asyncio.Event()
     async with open_plant(settings) as plant:
         work = asyncio.create_task(run_worker(plant, stop))
         try:
-            await server.serve()
+            await server.serve(sockets=[listener])
         finally:
             stop.set()
             await work
@@ -119,10 +136,10 @@ async def _seed() -> SeedTally:
 
 
 def demo_feeds(
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8001,
+    port: Port = 8001,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     number: Annotated[int, typer.Option("--seed", help="Which city; the same number is the same city.")] = 2026,
-    per_day: Annotated[int, typer.Option(help="Reports a day.")] = 120,
+    per_day: Annotated[int, typer.Option(min=1, max=MAX_PER_DAY, help="Reports a day.")] = 120,
     token: Annotated[str, typer.Option(help="Bearer token that JAKI asks for.")] = "demo",  # noqa: S107
     freeze_at: Annotated[str | None, typer.Option(help="Stop the city's time at this instant (RFC 3339).")] = None,
     faults: Annotated[str, typer.Option(help="Share of answers that go wrong as real sources' do: 25% or 0.25.")] = "0",
@@ -135,8 +152,10 @@ def demo_feeds(
         freeze_at=_instant("freeze-at", freeze_at),
         faults=_share("faults", faults),
     )
-    say(f"CRM and JAKI of the make-believe city: http://{host}:{port} (JAKI's token: {token})")
-    uvicorn.run(open_feeds(settings, now=utc_now), host=host, port=port, log_level="warning")
+    listener = listen(host, port)
+    say(f"CRM and JAKI of the make-believe city: http://{host}:{listener.getsockname()[1]} (JAKI's token: {token})")
+    config = uvicorn.Config(open_feeds(settings, now=utc_now), log_level="warning")
+    run(uvicorn.Server(config).serve(sockets=[listener]))
 
 
 def _instant(field: str, text: str | None) -> datetime | None:

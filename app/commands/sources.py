@@ -85,6 +85,7 @@ def change(
     every: Annotated[str | None, typer.Option(help="How often to pull: 30s, 5m, 1h.")] = None,
     option: Options = None,
     enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Pull it, or leave it alone.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Change what a source is pulled by; what is not given stays, and KEY= takes an option away. It is due at once."""
     wanted = SourceChange(
@@ -98,6 +99,8 @@ def change(
     if wanted == SourceChange():
         raise typer.BadParameter("say what shall be otherwise: --url, --token, --since, --every, --option, --disable")
     run(_change(name, wanted))
+    if as_json:
+        show({"source": name, "changed": changed_fields(wanted)}, as_json=True)
     say(f"Source {name} is changed. Try it: tanggap source check {name}")
 
 

@@ -39,7 +39,7 @@ def connect(source: Row[Any], vault: Vault, kinds: Kinds) -> Connector:
     if kind is None:
         raise InvalidInput("connector", f"there is no connector {source.connector}; known: {', '.join(kinds)}")
     url, options = source.url or "", source.options
-    if source.url is None and source.every_s is None:
+    if is_read_from_files(source):
         url, options = _NO_FILE, {"profile": source.name, **options}
     try:
         return kind.build(url=url, token=source_token(source, vault), options=options)
@@ -50,6 +50,11 @@ def connect(source: Row[Any], vault: Vault, kinds: Kinds) -> Connector:
             "token",
             "it was sealed with another key; give it again by `tanggap source change`",
         ) from error
+
+
+def is_read_from_files(source: Row[Any]) -> bool:
+    """Whether the source is the name that imported files share: it has no place that could be asked."""
+    return source.url is None and source.every_s is None
 
 
 def connect_rereading(source: Row[Any], vault: Vault, kinds: Kinds) -> RereadingConnector:
