@@ -16,7 +16,8 @@ from app.rules.versions import Rule, Version
 
 Day = Annotated[str, Field(json_schema_extra={"format": "date"}, max_length=10)]
 Document = Annotated[str, Field(max_length=20_000, description="What it rests on: a decree, a circular, a link.")]
-Reason = Annotated[str, Field(min_length=1, max_length=2_000, description="Why; on record in every history it moves.")]
+_WHY = "Why; on record in every history it moves."
+Reason = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"\S", description=_WHY)]
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True, description="A draft, by its number.")]
 _RULES = "In the shape of the preview, with `exceptions: [{unit, days}]` for single units; later layers win."
 

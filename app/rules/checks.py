@@ -11,11 +11,13 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import CLOSED_STATES
+from app.db.rulebook import stored_calendars
 from app.db.tables.complaints import SlaClock
-from app.db.tables.rules import Calendar, CalendarVersion, Policy, PolicyVersion, ReasonCode
+from app.db.tables.rules import Policy, PolicyVersion, ReasonCode
 from app.db.tables.sources import Category
 from app.db.tables.units import Unit
 from app.rules.contents import CalendarContent, Content, PolicyContent
+from app.rules.feasible import is_within_reach, shut_from
 from app.sla.calendars import CalendarRules
 
 CLOCKS = ("respond", "resolve", "coordinate", "handle", "validate", "update")
@@ -56,13 +58,22 @@ async def check(
     if isinstance(content, CalendarContent):
         held = base.rules if isinstance(base, CalendarContent) else None
         excepted = [exception.unit for exception in content.rules.exceptions]
-        return Findings(
-            tuple(await _unknown_units(connection, "rules.exceptions", excepted)),
-            tuple(_calendar_warnings(content.rules, held, today)),
-        )
+        errors = [*await _unknown_units(connection, "rules.exceptions", excepted), *_shut(content, today)]
+        return Findings(tuple(errors), tuple(_calendar_warnings(content.rules, held, today)))
     former = base if isinstance(base, PolicyContent) else None
     warnings = await _policy_warnings(connection, name, content, former, today)
-    return Findings(tuple(await _policy_errors(connection, content)), tuple(warnings))
+    return Findings(tuple(await _policy_errors(connection, content, today)), tuple(warnings))
+
+
+def _shut(content: CalendarContent, today: date) -> Iterator[Finding]:
+    """A calendar, or the one of a unit with exceptions, that stays shut for a year."""
+    begins = max(today, content.effective_on or today)
+    units = [(exception.unit,) for exception in content.rules.exceptions]
+    for rules in (content.rules, *(content.rules.for_units(unit) for unit in units)):
+        on = shut_from(rules, begins)
+        if on is not None:
+            yield Finding("no_open_time", "rules.week", f"nothing is open for a year from {on} on")
+            return
 
 
 def _calendar_warnings(rules: CalendarRules, held: CalendarRules | None, today: date) -> Iterator[Finding]:
@@ -105,21 +116,21 @@ def _is_decreed(rules: CalendarRules, year: int) -> bool:
     return any(special.on.year == year and not special.is_estimated for special in rules.days)
 
 
-async def _policy_errors(connection: AsyncConnection, content: PolicyContent) -> list[Finding]:
-    published = select(CalendarVersion.id).where(
-        CalendarVersion.calendar_id == Calendar.id, CalendarVersion.published_at.is_not(None)
-    )
-    calendars = set(await connection.scalars(select(Calendar.name).where(published.exists())))
+async def _policy_errors(connection: AsyncConnection, content: PolicyContent, today: date) -> list[Finding]:
+    calendars = await stored_calendars(connection)
     categories = set(await connection.scalars(select(Category.code)))
     reasons = set(await connection.scalars(select(ReasonCode.code).where(ReasonCode.kind == "pause")))
     errors = [
-        *_unknown(calendars, "calendar", "published calendar", [content.calendar]),
+        *_unknown(calendars.keys(), "calendar", "published calendar", [content.calendar]),
         *_unknown(categories, "applies.categories", "category", content.applies.categories),
         *_unknown(reasons, "honours", "reason for a pause", content.honours),
         *await _unknown_units(connection, "applies.units", content.applies.units),
     ]
     if content.max_extensions and content.extension_cap_s is None:
         errors.append(Finding("no_cap", "extension_cap_s", "is required where a promised date may move the due time"))
+    rules = calendars.get(content.calendar)
+    if rules is not None and not is_within_reach(content.target, rules, today):
+        errors.append(Finding("too_far", "target.amount", "is due in more than a hundred years"))
     return errors
 
 

@@ -120,7 +120,8 @@ async def find_rule(connection: AsyncConnection, kind: RuleKind, name: str, new:
     if found:
         _demand_the_same(found[0], new)
         return found[0]
-    text(name, "name", at_most=60)
+    if not text(name, "name", at_most=60).strip():
+        raise InvalidInput("name", "must not be blank")
     if kind is RuleKind.CALENDAR:
         return Rule(kind=kind, id=0, name=name)
     if new.clock is not None and new.clock not in CLOCKS:

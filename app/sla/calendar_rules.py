@@ -28,6 +28,8 @@ MAX_DAY_YEARS = 300
 
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00", re.ASCII)
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+\-/]{0,63}", re.ASCII)
+# Variants of the zone files that count leap seconds or repeat the plain ones, and what is another zone on each machine.
+_NO_ZONES = ("right/", "posix/", "posixrules", "localtime", "Factory")
 _A_YEAR = timedelta(days=366)
 _OPTIONAL = ("name", "periods", "days", "exceptions", "decreed_through")
 
@@ -161,8 +163,7 @@ def _rules(data: object, field: str) -> CalendarRules:
 
 def _zone(value: object, field: str) -> str:
     key = text(value, field, at_most=64)
-    # `right/` and `posix/` are variants of the zone files that count leap seconds or repeat the plain ones.
-    if not _ZONE.fullmatch(key) or key.startswith(("right/", "posix/")):
+    if not _ZONE.fullmatch(key) or key.startswith(_NO_ZONES):
         raise InvalidField(field, "is not a known time zone")
     try:
         ZoneInfo(key)

@@ -21,6 +21,11 @@ from tests.units.city import NOW
 CALENDAR, POLICY = RuleKind.CALENDAR, RuleKind.POLICY
 SOUND: dict[str, Any] = {"target": {"unit": "working_day", "amount": 5}, "basis": "UU 25/2009 pasal 50"}
 HOLIDAY = {"date": "2026-05-01", "hours": []}
+OPEN_ONCE = {"date": "2020-05-01", "hours": [["08:00", "12:00"]]}
+SHUT_TWICE = [
+    {"from": "2027-01-01", "to": "2027-10-01", "week": {}},
+    {"from": "2027-10-02", "to": "2028-06-01", "week": {}},
+]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +93,11 @@ WRONG: list[tuple[RuleKind, str, dict[str, Any], str]] = [
         "rules.exceptions",
     ),
     (CALENDAR, "office", {"rules": [1]}, "rules"),
+    (CALENDAR, "office", {"rules": {**OFFICE, "week": {}, "days": [OPEN_ONCE]}}, "rules.week"),
+    (CALENDAR, "office", {"rules": {**OFFICE, "periods": SHUT_TWICE}}, "rules.week"),
+    (CALENDAR, " ", {"rules": OFFICE}, "name"),
+    (POLICY, "law.resolve", {"target": {"unit": "working_day", "amount": 30_000}}, "target.amount"),
+    (POLICY, "law.resolve", {"target": {"unit": "elapsed_minute", "amount": 10**30}}, "target.amount"),
     (POLICY, "law.resolve", {"calendar": "nowhere"}, "calendar"),
     (POLICY, "law.resolve", {"honours": ["lunch"]}, "honours"),
     (POLICY, "law.resolve", {"applies": {"units": ["mars"]}}, "applies.units"),

@@ -42,6 +42,7 @@ REFUSED = [
     ({"timezone": "Asia/Batavia", "week": ROUND_THE_CLOCK}, "calendar.timezone"),
     ({"timezone": "../etc/passwd", "week": ROUND_THE_CLOCK}, "calendar.timezone"),
     ({"timezone": "Asia", "week": ROUND_THE_CLOCK}, "calendar.timezone"),
+    ({"timezone": "localtime", "week": ROUND_THE_CLOCK}, "calendar.timezone"),
     ({"timezone": 7, "week": ROUND_THE_CLOCK}, "calendar.timezone"),
     ({"timezone": "UTC", "week": {"monday": ALL_DAY}}, "calendar.week.monday"),
     ({"timezone": "UTC", "week": {"mon": ALL_DAY}, "holiday": []}, "calendar.holiday"),
