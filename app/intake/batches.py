@@ -25,6 +25,8 @@ _MAX_ID = 200
 _LEVELS = 100
 """How deep a raw record is kept as it is; few that read records later go as deep as JSON may."""
 
+_TOO_DEEP = "[nested too deeply]"
+
 
 class Voice(Protocol):
     """What storing must know of a connector: how its records are named, weighed and worded."""
@@ -148,7 +150,10 @@ def _cut(value: object, levels: int) -> object:
     if not isinstance(value, dict | list):
         return value
     if levels == 0:
-        return json.dumps(value, ensure_ascii=False)
+        try:
+            return json.dumps(value, ensure_ascii=False)
+        except RecursionError:
+            return _TOO_DEEP
     if isinstance(value, dict):
         return {name: _cut(inner, levels - 1) for name, inner in value.items()}
     return [_cut(inner, levels - 1) for inner in value]

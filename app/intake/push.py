@@ -165,7 +165,10 @@ def _records(body: bytes, read_json: ReadJson) -> Sequence[object]:
 
 
 def _batch(connector: RereadingConnector, records: Sequence[object]) -> Batch:
-    found = [_read(connector, record) for record in records]
+    try:
+        found = [_read(connector, record) for record in records]
+    except RecursionError as error:
+        raise InvalidInput("body", "is nested too deeply") from error
     complaints = tuple(each for each in found if isinstance(each, IncomingComplaint))
     return Batch(complaints, tuple(each for each in found if isinstance(each, Reject)), None)
 

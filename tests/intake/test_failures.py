@@ -72,7 +72,7 @@ async def test_a_record_full_of_what_no_database_stores_is_stored(station, feeds
     assert await station.differences() == []
 
 
-@pytest.mark.parametrize("levels", [90, 300, 800])
+@pytest.mark.parametrize("levels", [90, 300, 700, 850])
 async def test_a_record_nested_deeper_than_anybody_reads_is_stored_and_can_be_read_again(station, feeds, levels):
     deep = json.loads("[" * levels + "]" * levels)
     feeds.jaki = [jaki(CODE, "12 08:00", more=deep), jaki(OTHER, "12 08:00"), {"id": "x", "more": deep}]

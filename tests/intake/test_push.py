@@ -145,6 +145,19 @@ async def test_a_body_without_records_is_malformed(station, body, words):
     assert [row for row in await station.rows("source_run") if row.kind == "push"] == []
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+async def test_a_record_that_is_nested_too_deeply_to_be_told_from_others_is_malformed(station):
+    """The reading of a record goes a little less deep than the reading of the body that holds it."""
+    outcomes = set()
+    for levels in range(800, 1000, 2):
+        body = json.dumps(jaki(CODE, "12 08:00")).encode()[:-1] + b',"more":' + b"[" * levels + b"]" * levels + b"}"
+        try:
+            outcomes.add((await push(station, body, f"msg_{levels}")).tally.pulled)
+        except InvalidInput as error:
+            outcomes.add(error.message)
+    assert {1, "is not JSON"} <= outcomes <= {1, "is not JSON", "is nested too deeply"}
+
+
 async def test_a_pushed_record_is_completed_by_the_detail_of_the_next_pull(station, feeds):
     feeds.crm, feeds.villages = [crm(991, CODE, "12 08:00")], {991: "Petamburan"}
     await push(station, crm(991, CODE, "12 08:00"), name="crm")
