@@ -51,9 +51,9 @@ async def finish_run(connection: AsyncConnection, run_id: int, state: RunState, 
 async def mark_source(
     connection: AsyncConnection, source: Row[tuple[Any, ...]], outcome: Outcome, *, is_pull: bool
 ) -> None:
-    """What a run means for its source: health, next run, circuit."""
+    """What a pull, or an import that succeeded, means for its source: health, next run, circuit."""
     if outcome.error is not None:
-        values = _after_error(source, outcome, outcome.error, is_pull=is_pull)
+        values = _after_error(source, outcome, outcome.error)
     else:
         values = _after_success(source, outcome, is_pull=is_pull)
     await connection.execute(update(Source).where(Source.id == source.id).values(values))
@@ -66,14 +66,19 @@ async def stop_source(connection: AsyncConnection, source: Row[tuple[Any, ...]],
 
 
 def say(error: Exception) -> str:
-    """The error in words that tell an operator what to do next; never what is in a record."""
+    """The error in words for an operator; never what is in a record."""
+    if isinstance(error, ConnectorError):
+        return str(error)
+    return f"the run ended by a fault of this program ({type(error).__name__}); its log says more"
+
+
+def _say_of_source(error: Exception) -> str:
+    """What the error means for the source, and what an operator is to do next."""
     if isinstance(error, AccessDenied):
         return f"{error}. The source is stopped: give it a valid token (tanggap source change), or allow its host"
     if isinstance(error, UnexpectedPayload):
         return f"{error}. The source is stopped: its answers have another shape than the connector knows"
-    if isinstance(error, ConnectorError):
-        return str(error)
-    return f"the run ended by a fault of this program ({type(error).__name__}); its log says more"
+    return say(error)
 
 
 def _after_success(source: Row[tuple[Any, ...]], outcome: Outcome, *, is_pull: bool) -> dict[str, object]:
@@ -92,17 +97,13 @@ def _after_success(source: Row[tuple[Any, ...]], outcome: Outcome, *, is_pull: b
     return values
 
 
-def _after_error(
-    source: Row[tuple[Any, ...]], outcome: Outcome, error: Exception, *, is_pull: bool
-) -> dict[str, object]:
+def _after_error(source: Row[tuple[Any, ...]], outcome: Outcome, error: Exception) -> dict[str, object]:
     failures = source.failures + 1
     values: dict[str, object] = {
         "failures": failures,
-        "last_error": say(error),
+        "last_error": _say_of_source(error),
         "last_error_at": outcome.ended_at,
     }
-    if not is_pull:
-        return values
     must_stop = isinstance(error, STOPPING)
     values["next_run_at"] = None if must_stop else outcome.ended_at + _pause_after(source, error, failures)
     if failures >= FAILURES_TO_OPEN:

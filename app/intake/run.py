@@ -273,7 +273,8 @@ class Run:
             await leases.hold(connection, lease)
             outcome = health.Outcome(self.looked_at, self.intake.now(), self.complete_through, error)
             await health.finish_run(connection, self.run_id, state, outcome)
-            if self.kind in (RunKind.PULL, RunKind.IMPORT):
+            # A file that cannot be read says nothing about its source: somebody sent the wrong one.
+            if self.kind is RunKind.PULL or (self.kind is RunKind.IMPORT and error is None):
                 await health.mark_source(connection, self.source, outcome, is_pull=self.kind is RunKind.PULL)
             await self._learn_shape(connection)
             await leases.release(connection, lease)

@@ -237,19 +237,20 @@ async def test_a_list_that_shrinks_deletes_nothing(station, feeds):
 
 
 async def test_an_import_that_fails_leaves_its_file_source_without_a_schedule(station):
-    """A worker would otherwise try to pull a file, for ever."""
+    """A worker would otherwise try to pull a file, for ever; and that somebody sent a bad one is no fault of it."""
     await station.add("berkas", "spreadsheet", None)
     async with writing(station.engine) as connection:
         await connection.execute(text("UPDATE source SET next_run_at = NULL, every_s = NULL WHERE name = 'berkas'"))
 
     async def torn():
         yield Batch((incoming(CODE, "12 08:00"),), (), None)
-        raise SourceUnavailable("the file ends in the middle")
+        raise UnexpectedPayload("the file ends in the middle")
 
-    with pytest.raises(SourceUnavailable):
+    with pytest.raises(UnexpectedPayload):
         await run.import_batches(station.intake, "berkas", Told(), torn())
     source = await station.source("berkas")
-    assert (source.next_run_at, source.failures) == (None, 1)
+    assert (source.next_run_at, source.failures, source.last_error) == (None, 0, None)
+    assert [row.error for row in await station.rows("source_run")] == ["the file ends in the middle"]
     async with writing(station.engine) as connection:
         assert "berkas" not in await due_sources(connection)
     assert len(await station.rows("complaint")) == 1
