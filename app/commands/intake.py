@@ -13,6 +13,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from app.api.sheets import guarded
 from app.backfilling import finish_backfill, reconcile_source
 from app.clock import utc_now
 from app.commands.frame import ACTOR, open_plant, run, say, show
@@ -83,7 +84,8 @@ def _report(file: Path | None) -> Iterator[Callable[[tuple[Reject, ...]], None]]
 
 
 def _refused(reject: Reject) -> tuple[str, str, str]:
-    return reject.external_id or "", reject.reason, orjson.dumps(dict(reject.raw), default=str).decode()
+    row = orjson.dumps(dict(reject.raw), default=str).decode()
+    return str(guarded(reject.external_id or "")), reject.reason, row
 
 
 async def _import(file: FileToRead, on_batch: OnBatch, *, is_dry_run: bool) -> dict[str, object]:

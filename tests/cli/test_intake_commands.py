@@ -53,6 +53,14 @@ def test_what_is_refused_is_written_into_a_sheet(tanggap, tmp_path, file):
     assert row["reason"]
 
 
+def test_no_spreadsheet_takes_what_is_refused_for_a_formula(tanggap, tmp_path, file):
+    sheet = tmp_path / "refused.csv"
+    file.write_text(file.read_text().replace("900000000009", "=2+5"))
+    tanggap("import", str(file), "--profile", "boston311", "--dry-run", "--rejects", str(sheet))
+    with sheet.open(encoding="utf-8-sig", newline="") as lines:
+        assert [row["external_id"] for row in csv.DictReader(lines)] == ["", "'=2+5"]
+
+
 def test_rejects_of_a_file_are_read_again_by_its_profile(tanggap, file):
     tanggap("import", str(file), "--profile", "boston311", "--json")
     told = tanggap("source", "replay", "boston311", "--json").document
