@@ -17,7 +17,16 @@ from connectors.spreadsheet import connector as spreadsheet
 from connectors.spreadsheet.connector import open_file
 from connectors.spreadsheet.profile import load_profile, profile_names
 
-__all__ = ["CONNECTORS", "ConnectorKind", "json_value", "load_profile", "open_file", "profile_names", "request_rate"]
+__all__ = [
+    "CONNECTORS",
+    "ConnectorKind",
+    "InvalidOption",
+    "json_value",
+    "load_profile",
+    "open_file",
+    "profile_names",
+    "request_rate",
+]
 
 
 class Build(Protocol):

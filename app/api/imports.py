@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Self
 
 import orjson
@@ -23,7 +23,7 @@ from app.db.states import JobState
 from app.dependencies import HouseDep, Now, Reading, Writing
 from app.intake import imports
 from app.people.audit import Details, record
-from connectors.registry import profile_names
+from connectors.registry import InvalidOption, load_profile, open_file, profile_names
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 
@@ -98,7 +98,7 @@ async def _upload(request: Request, caller: WholeAdminDep) -> imports.NewImport:
             profile=str(form["profile"]),
             file_name=_tidy(file.filename),
             content=await file.read(),
-            options={name: str(form[name]) for name in _OPTIONS if form.get(name)},
+            options=_options(form),
             is_dry_run=_is_set(form, "dry_run"),
             is_history=_is_set(form, "history"),
             created_by=caller.name,
@@ -173,7 +173,19 @@ def _errors(form: FormData) -> list[FieldError]:
     for name in _OPTIONS:
         if not _is_plain(values.get(name, "")):
             errors.append(FieldError(field=name, message=f"must be a text of at most {_LONGEST_VALUE} characters"))
-    return errors
+    return errors or list(_bad_options(form))
+
+
+def _bad_options(form: FormData) -> Iterator[FieldError]:
+    """What the profile's reader says of the options before it has seen the file."""
+    try:
+        open_file(b"", load_profile(str(form["profile"])), _options(form))
+    except InvalidOption as error:
+        yield FieldError(field=error.name, message=error.message)
+
+
+def _options(form: FormData) -> dict[str, str]:
+    return {name: str(form[name]) for name in _OPTIONS if form.get(name)}
 
 
 def _is_plain(value: object) -> bool:

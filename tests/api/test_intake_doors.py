@@ -184,6 +184,9 @@ async def test_an_import_whose_worker_died_is_read_by_another_one(door: Door, pl
         ({"dry_run": "yes"}, "dry_run"),
         ({"colour": "red"}, "colour"),
         ({"delimiter": "x" * 201}, "delimiter"),
+        ({"delimiter": "xx"}, "delimiter"),
+        ({"time_format": "%H:%M"}, "time_format"),
+        ({"timezone": "Mars/Base"}, "timezone"),
     ],
 )
 async def test_what_an_upload_may_not_say(door: Door, fields: dict[str, str], wrong: str) -> None:
