@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -166,6 +167,9 @@ class Run:
                     await self._store(lease, await self._with_details(batch))
             except leases.LostLease:
                 raise
+            except asyncio.CancelledError:
+                await self._give_up(lease)
+                raise
             except Exception as error:
                 # One run: whatever went wrong is on record with its source, and the next run goes on.
                 await self._end(lease, RunState.FAILED, error)
@@ -277,6 +281,13 @@ class Run:
             if self.kind is RunKind.PULL or (self.kind is RunKind.IMPORT and error is None):
                 await health.mark_source(connection, self.source, outcome, is_pull=self.kind is RunKind.PULL)
             await self._learn_shape(connection)
+            await leases.release(connection, lease)
+
+    async def _give_up(self, lease: leases.Lease) -> None:
+        """Stopped from outside: what was stored stays, and whoever comes next need not wait for the lease."""
+        async with writing(self.intake.engine) as connection:
+            await leases.hold(connection, lease)
+            await health.mark_lost_runs(connection, self.source.id, now=self.intake.now())
             await leases.release(connection, lease)
 
     async def _learn_shape(self, connection: AsyncConnection) -> None:

@@ -16,6 +16,7 @@ from app.db.tables.sources import Source, SourceRun
 from app.intake import leases, run
 from app.intake.sources import due_sources
 from connectors.contract import Batch
+from tests.connectors.servers import Answer
 from tests.intake.feeds import at, jaki
 from tests.intake.records import incoming
 from tests.intake.test_pull import Told, tally
@@ -51,6 +52,21 @@ async def test_a_source_that_somebody_holds_is_not_due(station):
     await take(station, "another:1")
     async with reading(station.engine) as connection:
         assert list(await due_sources(connection)) == ["crm"]
+
+
+async def test_a_pull_that_is_stopped_gives_its_lease_back_at_once(station, feeds):
+    feeds.jaki, feeds.page_size = [jaki(CODE, "12 08:00"), jaki(OTHER, "12 09:00")], 1
+    feeds.fail["reports"] = lambda request: Answer(drips=True) if "cursor" in request.query else None
+    pulling = asyncio.create_task(station.pull("jaki"))
+    while len(feeds.asked("reports")) < 2:
+        await asyncio.sleep(0.01)
+    pulling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pulling
+    (stopped,) = await station.rows("source_run")
+    assert (stopped.state, stopped.created, stopped.pulled) == ("lost", 1, 1)
+    feeds.fail.clear()
+    assert await station.pull("jaki") == tally(created=1)
 
 
 async def test_the_lease_of_a_dead_puller_frees_itself_and_its_run_is_lost(station, feeds):
