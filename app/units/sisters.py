@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 SMALLEST_CELL = 5
 """Cycles below which a figure of a unit outside the caller's scope is not counted."""
 FEWEST_SISTERS = 3
-"""Below so many others nothing is told of them: the caller could take their own figure out and see the rest."""
+"""Fewer hidden figures than so many are not counted: the caller could take out those they know and see the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,15 @@ def place_among(own: Standing, sisters: Iterable[Standing], *, is_higher_better:
     >>> place_among(Standing(80, 9), [Standing(90, 9), Standing(70, 9), Standing(60, 9)], is_higher_better=True)
     Place(units=4, rank=2, median=75.0)
     """
-    others = [each for each in sisters if each.value is not None and not _is_suppressed(each)]
-    hides = any(each.is_hidden for each in others)
-    if own.value is None or not others or (hides and len(others) < FEWEST_SISTERS):
+    others = _counted([each for each in sisters if each.value is not None])
+    if own.value is None or not others:
         return Place(0, None, None)
     values = [each.value for each in others if each.value is not None]
     ahead = sum(value > own.value if is_higher_better else value < own.value for value in values)
     return Place(len(values) + 1, ahead + 1, float(median([own.value, *values])))
 
 
-def _is_suppressed(sister: Standing) -> bool:
-    return sister.is_hidden and sister.cycles < SMALLEST_CELL
+def _counted(sisters: Sequence[Standing]) -> list[Standing]:
+    hidden = [each for each in sisters if each.is_hidden and each.cycles >= SMALLEST_CELL]
+    seen = [each for each in sisters if not each.is_hidden]
+    return seen + hidden if len(hidden) >= FEWEST_SISTERS else seen

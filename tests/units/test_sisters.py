@@ -28,14 +28,19 @@ def test_a_place_is_told_by_the_figure(
 
 
 def test_a_small_cell_of_a_hidden_sister_is_left_out() -> None:
-    seen = [Standing(50, 9), Standing(60, 9), Standing(70, 9)]
+    hidden = [Standing(50 + each, SMALLEST_CELL, is_hidden=True) for each in range(FEWEST_SISTERS)]
     small = Standing(99, SMALLEST_CELL - 1, is_hidden=True)
-    assert place_among(Standing(80, 9), [*seen, small], is_higher_better=True) == Place(4, 1, 65.0)
+    assert place_among(Standing(80, 9), [*hidden, small], is_higher_better=True) == Place(4, 1, 51.5)
     enough = Standing(99, SMALLEST_CELL, is_hidden=True)
-    assert place_among(Standing(80, 9), [*seen, enough], is_higher_better=True) == Place(5, 2, 70.0)
+    assert place_among(Standing(80, 9), [*hidden, enough], is_higher_better=True) == Place(5, 2, 52.0)
 
 
-def test_of_few_hidden_sisters_nothing_is_told() -> None:
+def test_few_hidden_sisters_are_left_out_for_whoever_knows_the_others() -> None:
     hidden = [Standing(50 + each, 9, is_hidden=True) for each in range(FEWEST_SISTERS - 1)]
     assert place_among(Standing(80, 9), hidden, is_higher_better=True) == NOTHING
-    assert place_among(Standing(80, 9), [*hidden, Standing(90, 9)], is_higher_better=True).rank == 2
+    seen = [Standing(90, 9), Standing(60, 9)]
+    assert place_among(Standing(80, 9), [*hidden, *seen], is_higher_better=True) == Place(3, 2, 80.0)
+    assert (
+        place_among(Standing(80, 9), [*hidden, *seen, Standing(52, 9, is_hidden=True)], is_higher_better=True).units
+        == 6
+    )
