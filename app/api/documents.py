@@ -47,8 +47,10 @@ _START = """SwaggerUIBundle({
   presets: [SwaggerUIBundle.presets.apis],
 });
 """
-_ALWAYS = {401: "Nobody known is asking.", 403: "The role does not allow it.", 422: "Something is malformed."}
+_ALWAYS = {401: "Nobody known is asking.", 403: "The role does not allow it."}
 _EVERYWHERE = {
+    400: "This host name is not served here.",
+    422: "Something is malformed, or not known here.",
     429: "Too many requests; see Retry-After.",
     500: "Something went wrong; the log knows more.",
     503: "The database cannot be reached just now.",

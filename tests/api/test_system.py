@@ -91,6 +91,7 @@ async def test_the_document_describes_every_refusal_as_a_problem(door: Door) -> 
     assert "404" in document["paths"]["/api/v1/admin/tokens/{token_id}"]["delete"]["responses"]
     for operations in document["paths"].values():
         for operation in operations.values():
+            assert {"400", "422", "429", "500"} <= operation["responses"].keys()
             for status, response in operation["responses"].items():
                 is_plain = status == "503" and operation["summary"] == "Readyz"
                 assert status < "400" or is_plain or "application/problem+json" in response["content"]
