@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
@@ -12,7 +13,8 @@ from fastapi import Depends, Query, Request, Response
 Cell = str | int | float | None
 
 _MEDIA_TYPES = ("text/csv", "application/json", "*/*")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"^(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])|(?<=[;\t\r\n])(?=[ \u00a0]*[=+\-@])")
+"""Where a formula would begin; a spreadsheet set to Indonesian takes a semicolon for the end of a cell."""
 
 
 async def _wants_csv(
@@ -40,9 +42,9 @@ def sheet(name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> R
 
 
 def guarded(cell: Cell) -> Cell:
-    """Text that would begin a formula, behind an apostrophe; numbers as they are.
+    """Text with an apostrophe before whatever would begin a formula; numbers as they are.
 
-    >>> guarded("=HYPERLINK(1)"), guarded(-5)
-    ("'=HYPERLINK(1)", -5)
+    >>> guarded("=HYPERLINK(1)"), guarded("Jl. Mawar;=1+1"), guarded(-5)
+    ("'=HYPERLINK(1)", "Jl. Mawar;'=1+1", -5)
     """
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return _FORMULA.sub("'", cell) if isinstance(cell, str) else cell

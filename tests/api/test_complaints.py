@@ -208,7 +208,7 @@ async def test_a_label_with_a_comma_is_one_category(office: Office) -> None:
 
 async def test_the_list_comes_as_a_sheet_that_runs_no_formula(office: Office) -> None:
     await office.desk.report("JK1", NOON - DAY, unit="sudin", subject="=HYPERLINK(1)", lat=-6.2, lng=106.8)
-    await office.desk.report("JK2", NOON, unit="sudin")
+    await office.desk.report("JK2", NOON, unit="sudin", text="Lampu mati;=cmd()\n  @SUM(1); dua-tiga", subject="\n=1+1")
     for answer in (
         await office.get(format="csv", limit=1),
         await office.get(who={**office.officer, "Accept": "text/csv"}, limit=1),
@@ -218,6 +218,9 @@ async def test_the_list_comes_as_a_sheet_that_runs_no_formula(office: Office) ->
         rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
         assert [(row["ticket_code"], row["subject"], row["lat"]) for row in rows] == [("JK1", "'=HYPERLINK(1)", "-6.2")]
         assert (rows[0]["next_due_at"], rows[0]["breached"]) == ("2026-01-12T05:00:00Z", "false")
+    whole = (await office.get(format="csv")).content.decode("utf-8-sig")
+    last = list(csv.DictReader(io.StringIO(whole, newline="")))[-1]
+    assert (last["subject"], last["text"]) == ("'\n'=1+1", "Lampu mati;'=cmd()\n'  @SUM(1); dua-tiga")
 
 
 async def test_history_and_clocks_are_lists_with_the_instant(office: Office) -> None:
