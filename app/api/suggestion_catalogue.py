@@ -7,6 +7,7 @@ from collections.abc import Mapping
 WORDS: Mapping[str, Mapping[str, str]] = {
     "id": {
         "same_village": "kelurahan yang sama",
+        "same_unit": "unit yang sama",
         "same_category": "kategori yang sama",
         "same_text": "teks yang sama",
         "text_similarity": "teks mirip {value}%",
@@ -15,6 +16,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "en": {
         "same_village": "the same kelurahan",
+        "same_unit": "the same unit",
         "same_category": "the same category",
         "same_text": "the same text",
         "text_similarity": "texts {value}% alike",

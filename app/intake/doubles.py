@@ -32,6 +32,7 @@ class Reason(StrEnum):
     """Why two complaints are probably one."""
 
     SAME_VILLAGE = "same_village"
+    SAME_UNIT = "same_unit"
     SAME_CATEGORY = "same_category"
     SAME_TEXT = "same_text"
     TEXT_SIMILARITY = "text_similarity"
@@ -53,6 +54,7 @@ class Told:
     village: str | None
     lat: float | None
     lng: float | None
+    unit_id: int | None = None
     quotes: frozenset[str] = frozenset()
 
     @property
@@ -96,8 +98,9 @@ def compare(one: Told, other: Told) -> Pair | None:
     apart = later.reported_at - earlier.reported_at
     if earlier.closed_at is not None and earlier.closed_at < later.reported_at:
         return None
-    if _is_told_twice(earlier, later) and is_same_category and apart <= AT_ONCE:
-        return _double(later, earlier, _SAME_SCORE, {Reason.SAME_VILLAGE: 1, Reason.SAME_TEXT: 1}, distance)
+    same_ground = _same_ground(earlier, later)
+    if same_ground is not None and _is_told_twice(earlier, later) and apart <= AT_ONCE:
+        return _double(later, earlier, _SAME_SCORE, {same_ground: 1, Reason.SAME_TEXT: 1}, distance)
     if distance is None or distance > NEAR_M or apart > SOON:
         return None
     similarity = _similarity(later.text, earlier.text)
@@ -126,8 +129,16 @@ def _came_back(earlier: Told, later: Told, distance: float | None, *, is_same_ca
 
 
 def _is_told_twice(earlier: Told, later: Told) -> bool:
-    is_same_village = later.village is not None and later.village == earlier.village
-    return is_same_village and len(later.text) >= _LEAST_TEXT and later.text == earlier.text
+    """In the same words and under the same category, be it none."""
+    return later.category == earlier.category and len(later.text) >= _LEAST_TEXT and later.text == earlier.text
+
+
+def _same_ground(earlier: Told, later: Told) -> Reason | None:
+    """The village that both name, or the unit that both lie with where one of them names no village."""
+    if later.village is not None and earlier.village is not None:
+        return Reason.SAME_VILLAGE if later.village == earlier.village else None
+    is_same_unit = later.unit_id is not None and later.unit_id == earlier.unit_id
+    return Reason.SAME_UNIT if is_same_unit else None
 
 
 def _similarity(one: str, other: str) -> float:

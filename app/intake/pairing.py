@@ -41,7 +41,7 @@ _DEGREE_M = 111_320.0
 _COLUMNS = (
     Complaint.id, Complaint.ticket_code, Complaint.reported_at, Complaint.status, Complaint.closed_at,
     Complaint.category, Complaint.category_code, func.substr(Complaint.text, 1, _TEXT).label("text"),
-    Complaint.kelurahan_code, Complaint.lat, Complaint.lng, Complaint.change_no,
+    Complaint.kelurahan_code, Complaint.lat, Complaint.lng, Complaint.unit_id, Complaint.change_no,
 )  # fmt: skip
 
 
@@ -124,7 +124,7 @@ async def _pairs(connection: AsyncConnection, subject: Told) -> list[Pair]:
 
 
 def _nearby(subject: Told) -> list[ColumnElement[bool]]:
-    """What bounds the complaints to compare with: a square around the place, else the village within some minutes."""
+    """What bounds the complaints to compare with: a square around the place, or village or unit for some minutes."""
     if subject.lat is not None and subject.lng is not None:
         north = NEAR_M / _DEGREE_M
         east = north / max(0.01, math.cos(math.radians(subject.lat)))
@@ -134,10 +134,10 @@ def _nearby(subject: Told) -> list[ColumnElement[bool]]:
             Complaint.lng.between(subject.lng - east, subject.lng + east),
             Complaint.reported_at.between(since, until),
         ]
-    if subject.village is None:
-        return []
     soon = Complaint.reported_at.between(subject.reported_at - AT_ONCE, subject.reported_at + AT_ONCE)
-    return [Complaint.kelurahan_code == subject.village, soon]
+    if subject.village is not None:
+        return [Complaint.kelurahan_code == subject.village, soon]
+    return [Complaint.unit_id == subject.unit_id, soon] if subject.unit_id is not None else []
 
 
 def _told(row: Row[Any], quotes: frozenset[str]) -> Told:
@@ -152,6 +152,7 @@ def _told(row: Row[Any], quotes: frozenset[str]) -> Told:
         village=row.kelurahan_code,
         lat=row.lat,
         lng=row.lng,
+        unit_id=row.unit_id,
         quotes=quotes,
     )
 

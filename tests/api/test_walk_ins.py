@@ -86,6 +86,18 @@ async def test_what_it_probably_repeats_is_told_to_those_who_may_see_it(door: Do
         assert len((await connection.scalars(select(Suggestion.id))).all()) >= 2
 
 
+async def test_what_comes_twice_without_a_place_is_told_by_unit_and_text(door: Door) -> None:
+    ani, nowhere = await door.token("officer", "kelurahan"), {"location": None, "category": None, "unit": "kelurahan"}
+    await _add(door, ani, **nowhere)
+    (double,) = (await _add(door, ani, **nowhere)).json()["duplicates"]
+    assert (double["ticket_code"], double["score"]) == ("TG2606020001", 100)
+    assert double["reasons"] == {"same_unit": 1, "same_text": 1, "minutes_apart": 0}
+    assert (await _add(door, ani, **{**nowhere, "text": "Lampu jalan mati"})).json()["duplicates"] == []
+    assert (await _add(door, await door.token("officer", "dinas"), **{**nowhere, "unit": "dinas"})).json()[
+        "duplicates"
+    ] == []
+
+
 async def test_a_unit_that_the_officer_names_counts_and_the_rest_is_routed_by_place(door: Door) -> None:
     whole = await door.token("officer")
     named = (await _add(door, whole, unit="dinas")).json()

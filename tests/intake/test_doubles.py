@@ -46,7 +46,11 @@ def told(id_, when, **values):
         ("12 08:10", {"lat": None, "lng": None}, 100),
         ("12 08:11", {"lat": None, "lng": None}, None),
         ("12 08:09", {"lat": None, "lng": None, "village": None}, None),
+        ("12 08:09", {"lat": None, "lng": None, "village": None, "unit_id": 7}, 100),
+        ("12 08:09", {"lat": None, "lng": None, "village": None, "unit_id": 8}, None),
+        ("12 08:09", {"lat": None, "lng": None, "village": "31.71.07.1002", "unit_id": 7}, None),
         ("12 08:09", {"lat": None, "lng": None, "category": "pohon"}, None),
+        ("12 08:09", {"lat": None, "lng": None, "category": ""}, None),
         ("12 08:09", {"lat": None, "lng": None, "text": "lampu jalan mati"}, None),
         ("12 20:00", {"lat": -6.19 + 20 * METRE}, 93),
         ("12 20:00", {"lat": -6.19 + 149 * METRE}, 67),
@@ -61,7 +65,7 @@ def told(id_, when, **values):
     ],
 )
 def test_whether_a_later_complaint_is_probably_the_same(when, values, expected):
-    pair = compare(told(2, when, **values), told(1, "12 08:00"))
+    pair = compare(told(2, when, **values), told(1, "12 08:00", unit_id=7))
     assert (pair and pair.score) == expected
     if pair is not None:
         assert (pair.relation, pair.later.id, pair.earlier.id) == (Relation.DUPLICATE, 2, 1)
