@@ -171,6 +171,8 @@ class _Cycle:
             return PromiseEffect.NO_TARGET
         if self.is_breached:
             return PromiseEffect.TOO_LATE
+        if not self.terms.max_extensions:
+            return PromiseEffect.NOT_GIVEN
         if self.extensions >= self.terms.max_extensions:
             return PromiseEffect.USED_UP
         cap = self.terms.extension_cap

@@ -189,6 +189,7 @@ class PromiseEffect(StrEnum):
     CAPPED = "capped"
     NOT_LATER = "not_later"
     USED_UP = "used_up"
+    NOT_GIVEN = "not_given"
     TOO_LATE = "too_late"
     NO_TARGET = "no_target"
 
@@ -198,7 +199,7 @@ class Promise:
     """A date that was promised at `at`, and the due time after it.
 
     `capped`: the due time moved to the policy's cap, which lies before the promised date. `too_late`: the cycle was
-    breached. `used_up`: the policy allows no further extension.
+    breached. `used_up`: the policy allows no further extension; `not_given`: none at all.
     """
 
     at: datetime

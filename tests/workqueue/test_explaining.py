@@ -231,7 +231,7 @@ async def test_a_promised_date_says_whether_it_moved_the_due_time(desk: Desk) ->
     assert "tenggat pindah ke batas terjauh Rabu, 11 Februari 2026 pukul 12.00 WIB" in prose(ews, "id")
     assert "Tenggat semula Senin, 19 Januari 2026 pukul 12.00 WIB, menjadi Rabu, 11 Februari" in prose(ews, "id")
     city = await account(desk, found, clock="resolve", policy="city.resolve", now=NOON + 3 * DAY)
-    assert [mark.note.key for mark in city.marks] == ["held", "used_up", "used_up"]
+    assert [mark.note.key for mark in city.marks] == ["held", "not_given", "not_given"]
 
 
 async def test_what_was_only_seen_has_its_error_and_what_was_there_at_first_sight_is_not_judged(desk: Desk) -> None:
