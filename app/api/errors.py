@@ -33,6 +33,8 @@ from app.people.errors import IssuerUnreachable, NotSignedIn, TooManyRequests
 from app.sla.fields import InvalidField
 
 SIGN_IN_PAGE = "/sign-in"
+LONGEST_TARGET = 500
+"""Characters that the form there takes of where to go on to."""
 
 # The first line that fits an error is its line.
 ANSWERS: tuple[tuple[type[DomainError], int, str], ...] = (
@@ -90,7 +92,7 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     if isinstance(error, InvalidInput):
         return malformed([FieldError(field=error.field, message=error.message)])
     if isinstance(error, NotSignedIn) and _is_page(request):
-        return RedirectResponse(f"{SIGN_IN_PAGE}?next={quote(request.url.path)}", 303)
+        return RedirectResponse(f"{SIGN_IN_PAGE}?next={quote(_asked_for(request))}", 303)
     status, code = next((status, code) for kind, status, code in ANSWERS if isinstance(error, kind))
     return problem(
         status,
@@ -128,6 +130,13 @@ def _is_page(request: Request) -> bool:
         return False
     wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
     return wants_page or request.url.path == "/"
+
+
+def _asked_for(request: Request) -> str:
+    """The address to go on to after signing in; without its query where that is longer than the form takes."""
+    path, query = request.url.path, request.url.query
+    whole = f"{path}?{query}" if query else path
+    return whole if len(whole) <= LONGEST_TARGET else path
 
 
 async def _invalid_field(_request: Request, error: Exception) -> Response:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.dependencies import SESSION_COOKIE
-from tests.api.door import Door
+from tests.api.door import PASSWORD, Door
 from tests.dashboard.visitor import Visitor, hidden
 
 
@@ -27,6 +27,16 @@ async def test_a_stranger_is_shown_the_way_in_and_then_on(visitor: Visitor) -> N
     assert page.status_code == 200 and "sari" in page.text
     again = await visitor.get("/sign-in?next=/units/kota")
     assert (again.status_code, again.headers["location"]) == (303, "/units/kota")
+
+
+async def test_what_a_link_narrows_is_kept_over_signing_in(visitor: Visitor) -> None:
+    shown = await visitor.get("/complaints?due=overdue&unit=kota")
+    assert shown.headers["location"] == "/sign-in?next=/complaints%3Fdue%3Doverdue%26unit%3Dkota"
+    form = await visitor.get(shown.headers["location"])
+    entered = await visitor.send("/sign-in", username="sari", password=PASSWORD, **hidden(form.text))
+    assert entered.headers["location"] == "/complaints?due=overdue&unit=kota"
+    visitor.door.client.cookies.clear()
+    assert (await visitor.get(f"/complaints?q={'a' * 600}")).headers["location"] == "/sign-in?next=/complaints"
 
 
 async def test_the_cookie_is_for_this_site_alone_and_no_script_reads_it(visitor: Visitor) -> None:
