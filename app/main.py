@@ -60,6 +60,7 @@ from app.api.strictness import refuse_the_unknown
 from app.clock import utc_now
 from app.complaint.roles import Role
 from app.dashboard import cases, pages, queue, signing_in, signing_in_elsewhere
+from app.dashboard.mishaps import Mishaps
 from app.db.migrate import head
 from app.db.reads import Reads
 from app.db.recent import Freshnesses
@@ -153,6 +154,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     app.add_middleware(SecondTry)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(Edge, metrics=app.state.metrics, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(Mishaps)
     _include(app)
     return app
 

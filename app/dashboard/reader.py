@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from app.complaint.clocks import Rulebook
 from app.complaint.errors import InvalidInput
 from app.dashboard.board import Board, Look, read_board
+from app.dashboard.catalogue import LANGUAGES
 from app.dashboard.insight import Insight, read_insight
 from app.dashboard.rendering import render
 from app.dashboard.wording import Wording
@@ -40,6 +41,12 @@ class Tongue:
         return response
 
 
+def language_of(request: Request, usual: str) -> str:
+    """The language that the reader chose before, else the usual one."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    return chosen if chosen in LANGUAGES else usual
+
+
 async def _tongue(
     request: Request, house: HouseDep, wish: Annotated[Literal["id", "en"] | None, Query(alias="lang")] = None
 ) -> Tongue:
@@ -47,8 +54,7 @@ async def _tongue(
 
     A browser tells in which language it was installed, not in which its user works, so it is not asked.
     """
-    chosen = wish or request.cookies.get(LANGUAGE_COOKIE)
-    language = chosen if chosen in ("id", "en") else house.settings.language
+    language = wish or language_of(request, house.settings.language)
     return Tongue(Wording(language, house.settings.zone), wish is not None)
 
 
