@@ -148,7 +148,7 @@ class EventStream(Response):
         streams.demand_room(who_is(caller))
         self._streams, self._source, self._place = streams, source, place
         self._who, self._is_same = who_is(caller), is_same
-        self._checked_at = asyncio.get_running_loop().time()
+        self._checked_at, self._may_stay = asyncio.get_running_loop().time(), True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Until the caller leaves or may not stay, or this process closes."""
@@ -198,12 +198,12 @@ class EventStream(Response):
                 beat_at = loop.time() + HEARTBEAT_S
 
     async def _is_welcome(self, within_s: float) -> bool:
-        """Whether the caller may still read, as it was known at most so long ago."""
+        """Whether the caller may still read, as it was known at most so long ago; one refusal is enough."""
         now = asyncio.get_running_loop().time()
-        if now - self._checked_at < within_s:
-            return True
-        self._checked_at = now
-        return await self._is_same()
+        if self._may_stay and now - self._checked_at >= within_s:
+            self._checked_at = now
+            self._may_stay = await self._is_same()
+        return self._may_stay
 
 
 async def _sent(send: Send, body: bytes, *, is_last: bool = False) -> None:

@@ -202,6 +202,18 @@ async def test_a_revoked_token_ends_its_stream_before_anything_new_is_told(serve
             await events.next()
 
 
+async def test_a_revoked_token_ends_its_stream_though_nothing_comes(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_streams, "RECHECK_S", 1.0)
+    token_id, headers = await served.token()
+    async with opened(served, headers, cursor="now") as events:
+        async with writing(served.desk.engine) as connection:
+            await revoke_token(connection, token_id, scope=WHOLE, actor="tests", now=NOON)
+        with pytest.raises(StopAsyncIteration):
+            await events.next()
+
+
 async def test_one_stream_too_many_is_told_when_to_come_back(served: Served) -> None:
     _, headers = await served.token()
     served.streams._limit = 1
