@@ -138,7 +138,8 @@ def _entries(
     incoming: IncomingComplaint, view: SourceView, record: HeldRecord | None, *, is_unrouted: bool
 ) -> Iterator[CaseEvent]:
     yield _entry(incoming, view, EventKind.REPORTED, "reported", incoming.reported_at)
-    dated = [event for event in incoming.events if event.at <= view.looked_at + _CLOCK_SKEW]
+    # Nobody answers before the question, and nothing that is said to have happened then may stop a clock.
+    dated = [event for event in incoming.events if incoming.reported_at <= event.at <= view.looked_at + _CLOCK_SKEW]
     for event in dated:
         yield _dated(incoming, view, event)
     yield from _replies_ahead(incoming, view, record)

@@ -157,6 +157,15 @@ def test_a_public_reply_is_told_as_one():
     assert (event.kind, event.text, event.is_public) == (EventKind.REPLIED, "Terima kasih", True)
 
 
+def test_what_is_dated_before_the_report_never_happened():
+    early = (said("12 07:59", "Proses"), said("12 07:00", "Halo", kind=SourceEventKind.REPLY))
+    each = incoming("1", "12 08:00", "Selesai", events=(*early, said("12 08:00", "Selesai")))
+    assert entries(each) == ["status 12 08:00 Selesai"]
+    assert entries(incoming("1", "12 08:00", "Selesai", events=early)) == [
+        "status 12 12:00 Selesai unknown since 12 08:00"
+    ]
+
+
 def test_a_reply_dated_after_our_look_was_given_by_now():
     each = incoming("1", "12 08:00", None, events=(said("12 15:00", "Terima kasih", kind=SourceEventKind.REPLY),))
     assert entries(each) == ["replied 12 12:00 Terima kasih unknown since 12 08:00"]
