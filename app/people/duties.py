@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Table, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
@@ -16,6 +16,7 @@ from app.complaint.errors import Conflict, NotFound
 from app.complaint.privacy import ERASED, scrub
 from app.db.complaints import Change, advance, lock, lock_all
 from app.db.tables.complaints import Complaint, ComplaintEvent, Identity, LegalHold
+from app.db.tables.doubles import Suggestion
 from app.db.tables.evidence import Evidence
 from app.db.tables.intake import ImportJob, ImportReject
 from app.db.tables.sources import Reject, Source, SourceRecord
@@ -202,9 +203,9 @@ async def erase_words(connection: AsyncConnection, ids: Sequence[int], rules: Ru
     values: dict[str, object] = {"subject": None, "text": ERASED, "address": None, "evidence_urls": []}
     values["erased_at"] = now
     await advance(connection, [Change(complaint_id=each, values=values) for each in ids], rules, now=now)
-    for table, names in _REMARKS:
+    for table, owners, names in _REMARKS:
         for name in names:
-            said = update(table).where(table.c.complaint_id.in_(ids), table.c[name].is_not(None))
+            said = update(table).where(_is_about(table, owners, ids), table.c[name].is_not(None))
             await connection.execute(said.values({name: ERASED}))
 
 
@@ -240,12 +241,16 @@ async def _scrub_words(
     values = {name: _scrubbed(getattr(row, name), names) for name in ("subject", "text", "address")}
     change = Change(complaint_id=row.id, values={**values, "evidence_urls": [], "erased_at": now})
     await advance(connection, [change], rules, now=now)
-    for table, columns in _REMARKS:
-        said = select(table.c.id, *(table.c[name] for name in columns)).where(table.c.complaint_id == row.id)
+    for table, owners, columns in _REMARKS:
+        said = select(table.c.id, *(table.c[name] for name in columns)).where(_is_about(table, owners, [row.id]))
         for each in (await connection.execute(said)).all():
             kept: Mapping[str, object] = {name: _scrubbed(getattr(each, name), names) for name in columns}
             if any(kept[name] != getattr(each, name) for name in columns):
                 await connection.execute(update(table).where(table.c.id == each.id).values(kept))
+
+
+def _is_about(table: Table, owners: Sequence[str], ids: Sequence[int]) -> ColumnElement[bool]:
+    return or_(*(table.c[owner].in_(ids) for owner in owners))
 
 
 def _scrubbed(words: str | None, names: Sequence[str]) -> object:
@@ -262,5 +267,10 @@ async def _note(
 
 _event: Table = ComplaintEvent.__table__  # type: ignore[assignment]
 _evidence: Table = Evidence.__table__  # type: ignore[assignment]
-_REMARKS = ((_event, ("text", "reason")), (_evidence, ("note", "review_reason")))
-"""Where officers' words about a complaint are kept."""
+_suggestion: Table = Suggestion.__table__  # type: ignore[assignment]
+_REMARKS = (
+    (_event, ("complaint_id",), ("text", "reason")),
+    (_evidence, ("complaint_id",), ("note", "review_reason")),
+    (_suggestion, ("complaint_id", "earlier_id"), ("note",)),
+)
+"""Where officers' words about complaints are kept: the table, whose complaints they are, and the words."""

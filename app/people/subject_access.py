@@ -153,6 +153,9 @@ async def held_about(connection: AsyncConnection, complaint_id: int, vault: Vaul
     for name in _OF_A_COMPLAINT:
         rows = await _rows(connection, name, metadata.tables[name].c.complaint_id == complaint_id)
         document[name] = [_shown(row) for row in rows]
+    of_pairs = metadata.tables["suggestion"].c
+    is_of_it = or_(of_pairs.complaint_id == complaint_id, of_pairs.earlier_id == complaint_id)
+    document["suggestion"] = [_shown(row) for row in await _rows(connection, "suggestion", is_of_it)]
     trail = await _rows(connection, "audit", Audit.subject == f"complaint:{complaint_id}")
     document["processing"] = [
         {"at": row.at, "by": row.actor, "what": row.action, "details": row.details} for row in trail

@@ -15,6 +15,7 @@ from app.complaint.errors import Conflict, NotFound
 from app.complaint.privacy import ERASED
 from app.complaint.roles import Role
 from app.db.session import reading, writing
+from app.db.tables.doubles import Suggestion
 from app.db.tables.evidence import Evidence, EvidenceFile
 from app.people.audit import Examined, entries, examine
 from app.people.duties import Act, digest, erase, hold, release, set_restriction
@@ -141,6 +142,23 @@ async def test_an_erased_person_is_found_nowhere_and_no_figure_changes(archive: 
     assert (await archive.trail()).broken_id is None
     complaint = await archive.station.complaint(CODE)
     assert complaint.text == (ERASED if with_words else f"{ERASED} di [telepon]: lampu mati")
+
+
+@pytest.mark.parametrize("is_later", [False, True], ids=["earlier", "later"])
+@pytest.mark.parametrize("with_words", [False, True])
+async def test_what_officers_said_of_a_probable_double_is_erased_with_either(
+    archive: Archive, is_later: bool, with_words: bool
+) -> None:
+    stranger = incoming(OTHER, "12 08:00", "Menunggu", ticket_code=OTHER)
+    await archive.station.store("jaki", Told(), Batch((stranger,), (), None))  # type: ignore[arg-type]
+    pair = sorted((await archive.id(), await archive.id(OTHER)), reverse=is_later)
+    row = {"complaint_id": pair[1], "earlier_id": pair[0], "score": 90, "reasons": {}, "state": "open"}
+    row |= {"created_at": ACT.at, "note": "Kata Sekar Fiktif satu orang"}
+    async with writing(archive.station.engine) as connection:
+        await connection.execute(insert(Suggestion).values(row))
+    await archive.erase(with_words=with_words)
+    (kept,) = await archive.station.rows("suggestion")
+    assert kept.note == (ERASED if with_words else f"Kata {ERASED} satu orang")
 
 
 async def test_an_erasure_leaves_a_proof_without_a_word_of_what_it_was(archive: Archive) -> None:

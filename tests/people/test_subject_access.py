@@ -90,7 +90,7 @@ async def test_all_that_is_held_is_told_with_who_has_read_it(station: Station) -
     assert [each["national_id"] for each in told["identities"]] == ["3171010101900001"]
     assert [each["raw"]["external_id"] for each in told["source_records"]] == ["JK1"]
     assert {each["kind"] for each in told["complaint_event"]} == {"reported", "status"}
-    assert told["sla_clock"] and told["evidence"] == []
+    assert told["sla_clock"] and told["evidence"] == told["suggestion"] == []
     assert told["processing"] == [
         {"at": at("13 08:00"), "by": "dewi", "what": "identity.read", "details": {"reason": "Menanyakan alamat"}}
     ]
