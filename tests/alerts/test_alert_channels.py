@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import orjson
 import pytest
 
 from app.alerts.chat import CHAT_PURPOSE, ChatNotifier
@@ -22,6 +25,7 @@ from app.alerts.notifiers import (
     Notifier,
     Person,
     WebhookNotifier,
+    body_of,
     webhook_client,
 )
 from app.alerts.signing import Secrets
@@ -36,6 +40,7 @@ from tests.alerts.town import VAULT, WORDING, Town, at, hours
 # The chat library's own imports.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs/alerts.md"
 MONDAY = at("2026-01-12 07:30")
 CONTENTS: tuple[Content, ...] = (BREACH, Correction((ONE, ONE)), DIGEST, DOWN, Trial(NOW, 1))
 
@@ -107,3 +112,10 @@ async def test_a_webhook_over_the_whole_tree_hears_of_what_is_unrouted_and_of_no
     assert await make_digests(town.engine, town.rulebooks, now=MONDAY + hours(24)) == 1
     (delivery,) = await town.rows("delivery")
     assert (delivery.recipient, delivery.payload["items"][0]["unit_code"]) == ("webhook:1", None)
+
+
+def test_the_body_of_a_webhook_is_documented_field_by_field() -> None:
+    (example,) = re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    written, sent = json.loads(example), json.loads(orjson.dumps(body_of(BREACH, WORDING)))
+    assert written.keys() == sent.keys() and written["data"].keys() == sent["data"].keys()
+    assert all(written["data"][name].keys() == sent["data"][name].keys() for name in ("complaint", "unit"))
