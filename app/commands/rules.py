@@ -63,13 +63,13 @@ def list_policies(as_json: Json = False) -> None:
 @calendar.command("show")
 def show_calendar(name: str, as_json: Json = False) -> None:
     """One calendar with its versions, newest first."""
-    show(_rule_json(run(_read(CALENDAR, name))), as_json=as_json)
+    _show(run(_read(CALENDAR, name)), as_json=as_json)
 
 
 @policy.command("show")
 def show_policy(name: str, as_json: Json = False) -> None:
     """One policy with its versions, newest first."""
-    show(_rule_json(run(_read(POLICY, name))), as_json=as_json)
+    _show(run(_read(POLICY, name)), as_json=as_json)
 
 
 @calendar.command("create")
@@ -178,6 +178,25 @@ def _list(kind: RuleKind, *, as_json: bool) -> None:
         typer.echo(f"{rule.name:<24} {rule.clock or '':<12} {held}{f', {drafts} drafts' if drafts else ''}")
 
 
+def _show(rule: Rule, *, as_json: bool) -> None:
+    """As JSON, or a line for each version with its content below it, in the shape in which `create` takes it."""
+    if as_json:
+        show(_rule_json(rule), as_json=True)
+        return
+    typer.echo(" ".join(filter(None, (rule.name, rule.family, rule.clock))))
+    for version in reversed(rule.versions):
+        typer.echo(f"version {version.number}: {_standing(rule, version)}")
+        typer.echo(orjson.dumps(version.content.to_json(), option=orjson.OPT_INDENT_2).decode())
+
+
+def _standing(rule: Rule, version: Version) -> str:
+    if version.published_at is None:
+        return f"a draft of {version.created_by or 'nobody'}"
+    standing = "in force" if version is rule.in_force else "no longer in force"
+    by = f" by {version.published_by}" if version.published_by else ""
+    return f"{standing}, published {version.published_at:%Y-%m-%d %H:%M:%S} UTC{by}"
+
+
 def _create(wish: Wish, *, as_json: bool) -> None:
     rule = run(_draft(wish))
     number = rule.versions[-1].number
@@ -201,8 +220,14 @@ async def _draft(wish: Wish) -> Rule:
 
 def _validate(wish: Wish, *, as_json: bool) -> None:
     found = run(_find_faults(wish))
-    errors, warnings = ([each.to_json() for each in each_kind] for each_kind in (found.errors, found.warnings))
-    show({"valid": not errors, "errors": errors, "warnings": warnings}, as_json=as_json)
+    if as_json:
+        errors, warnings = ([each.to_json() for each in each_kind] for each_kind in (found.errors, found.warnings))
+        show({"valid": not errors, "errors": errors, "warnings": warnings}, as_json=True)
+    else:
+        typer.echo("there are errors" if found.errors else "nothing is wrong")
+        for word, each_kind in (("error", found.errors), ("warning", found.warnings)):
+            for each in each_kind:
+                typer.echo(f"{word}: {each.field}: {each.message}")
     if found.errors:
         raise Unsound(f"{wish.kind} {wish.name}: {found.errors[0].field} {found.errors[0].message}")
 

@@ -40,6 +40,17 @@ def test_a_version_is_drafted_and_published_where_no_clock_is_open(tanggap) -> N
     assert content["source_document"] == "SE 1/2026"
 
 
+def test_people_read_versions_and_doubts_line_by_line(tanggap) -> None:
+    tanggap("policy", "create", "law.decide", "-", given=given(SIX_DAYS))
+    shown = tanggap("policy", "show", "law.decide").out
+    assert shown.startswith("law.decide law resolve\nversion 2: a draft of command line\n{\n")
+    assert '"unit": "working_day"' in shown
+    assert "version 1: in force, published 20" in shown
+    doubtful = {**NIGHT, "days": [{"date": "2027-05-01", "hours": [], "is_estimated": True}]}
+    told = tanggap("calendar", "validate", "night", "-", given=given(doubtful)).out.splitlines()
+    assert told[:2] == ["nothing is wrong", "warning: rules.days: 2027-05-01 is estimated, not decreed"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "content", "field"),
     [
