@@ -142,10 +142,11 @@ async def _rehearse(plant: Plant, file: FileToRead, take: Callable[[Batch, Tally
 
 
 async def _batches(connector: Connector) -> AsyncIterator[Batch]:
-    """The file's batches with what our tables cannot hold among the rejects."""
+    """The file's batches with what our tables cannot hold among the rejects; of what is complete a file that somebody
+    sends once tells nothing."""
     async for batch in connector.pull(_NoClient(), None, Window(until=utc_now())):
         complaints, rejects = split_unfit(batch)
-        yield Batch(tuple(complaints), tuple(rejects), batch.cursor, batch.complete_through)
+        yield Batch(tuple(complaints), tuple(rejects), batch.cursor)
 
 
 def _open(file: FileToRead) -> tuple[str, Connector]:

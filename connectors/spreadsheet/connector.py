@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -71,9 +72,16 @@ class SpreadsheetConnector:
         )
 
     async def pull(self, client: Client, cursor: str | None, window: Window) -> AsyncIterator[Batch]:
-        """See `Connector.pull`; an interrupted import of the very same file goes on after its last batch."""
+        """See `Connector.pull`; an interrupted import of the very same file goes on after its last batch. A file tells
+        all that there was when it was written."""
+        written_at = _written_at(self.file)
+        held: Batch | None = None
         for batch in read_file(self.file, self.profile, delimiter=self.delimiter, cursor=cursor):
-            yield batch
+            if held is not None:
+                yield held
+            held = batch
+        if held is not None:
+            yield replace(held, complete_through=written_at and min(written_at, window.until))
 
     async def check(self, client: Client) -> str:
         """See `Connector.check`."""
@@ -122,7 +130,7 @@ def read_file(
     `cursor` is that of a batch: where it belongs to this very file, the rows before it are passed over. The cursor of
     the last batch starts again at the top.
 
-    Raises: UnexpectedPayload.
+    Raises: UnexpectedPayload, SourceUnavailable.
     """
     digest = fingerprint(file)
     done = _rows_done(cursor, digest)
@@ -136,6 +144,14 @@ def read_file(
             if not following:
                 return
             chunk = following
+
+
+def _written_at(file: File) -> datetime | None:
+    """When a file was last written; None for content without one, and for a file that is not there."""
+    try:
+        return None if isinstance(file, bytes) else datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    except OSError:
+        return None
 
 
 def _batch(items: list[Mapping[str, object] | Reject], profile: Profile, cursor: str) -> Batch:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
-from connectors.contract import UnexpectedPayload
+from connectors.contract import SourceUnavailable, UnexpectedPayload
 
 File = Path | bytes
 
@@ -28,7 +28,7 @@ _MARK = 4096
 def fingerprint(file: File) -> str:
     """The SHA-256 of the file as it lies there, in hexadecimal.
 
-    Raises: UnexpectedPayload for a file that cannot be opened.
+    Raises: SourceUnavailable for a file that cannot be opened.
     """
     digest = hashlib.sha256()
     with opened(file) as stream:
@@ -41,7 +41,7 @@ def fingerprint(file: File) -> str:
 def opened(file: File) -> Iterator[BinaryIO]:
     """The bytes of a file.
 
-    Raises: UnexpectedPayload for a file that cannot be opened.
+    Raises: SourceUnavailable for a file that cannot be opened; it may be there again the next time.
     """
     if isinstance(file, bytes):
         yield io.BytesIO(file)
@@ -49,7 +49,7 @@ def opened(file: File) -> Iterator[BinaryIO]:
     try:
         stream = file.open("rb")
     except OSError as error:
-        raise UnexpectedPayload(f"{file.name} cannot be opened: {error.strerror}") from error
+        raise SourceUnavailable(f"{file.name} cannot be opened: {error.strerror}") from error
     with stream:
         yield stream
 
@@ -58,7 +58,8 @@ def opened(file: File) -> Iterator[BinaryIO]:
 def opened_text(file: File, *, fallback: str | None) -> Iterator[TextIO]:
     """The text of a file, its line ends untouched; `fallback` is the encoding of one that is not UTF-8 or UTF-16.
 
-    Raises: UnexpectedPayload for a file that is no text, is packed wrongly, or is in no known encoding.
+    Raises: UnexpectedPayload for a file that is no text or is in no known encoding; SourceUnavailable for one that is
+    damaged or cut off, as a file is that somebody is still writing.
     """
     encoding = _encoding(file, fallback)
     with opened(file) as stream, _unpacked(stream) as content, io.TextIOWrapper(content, encoding, newline="") as text:
@@ -84,7 +85,7 @@ def _zip(stream: BinaryIO) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(stream)
     except zipfile.BadZipFile as error:
-        raise UnexpectedPayload("the zip file is damaged") from error
+        raise SourceUnavailable("the zip file is damaged or cut off") from error
 
 
 def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -104,7 +105,7 @@ def _encoding(file: File, fallback: str | None) -> str:
         fitting = (one for one in (marked, fallback) if one and _decodes(file, one))
         found = next(fitting, None)
     except DAMAGED as error:
-        raise UnexpectedPayload("the file is damaged or cut off") from error
+        raise SourceUnavailable("the file is damaged or cut off") from error
     if found is None:
         raise UnexpectedPayload("the file is not UTF-8, nor in another encoding that its profile names")
     return found

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import TextIO
 
 from connectors import reading
-from connectors.contract import Raw, Reject, UnexpectedPayload, fold_word
+from connectors.contract import Raw, Reject, SourceUnavailable, UnexpectedPayload, fold_word
 from connectors.spreadsheet.packing import DAMAGED, File, opened, opened_text
 from connectors.spreadsheet.profile import Profile
 from connectors.spreadsheet.workbook import is_workbook, workbook_sheets
@@ -27,7 +27,8 @@ _LINE_LIMIT = 4 * 1024 * 1024
 def open_items(file: File, profile: Profile, delimiter: str | None = None) -> Iterator[Iterator[Item]]:
     """The rows of a file in order: a dictionary by header, or a reject for a row that has not the header's shape.
 
-    Raises: UnexpectedPayload for a file that is not of this profile's kind, is encrypted, damaged or too large.
+    Raises: UnexpectedPayload for a file that is not of this profile's kind, is encrypted or too large;
+    SourceUnavailable for one that is damaged, cut off or not there.
     """
     with opened(file) as stream:
         if is_workbook(stream):
@@ -41,7 +42,7 @@ def _whole(items: Iterator[Item]) -> Iterator[Item]:
     try:
         yield from items
     except (*DAMAGED, UnicodeDecodeError) as error:
-        raise UnexpectedPayload("the file is damaged, cut off or changed while it was read") from error
+        raise SourceUnavailable("the file is damaged, cut off or changed while it was read") from error
 
 
 def _text_items(text: TextIO, profile: Profile, delimiter: str | None) -> Iterator[Item]:

@@ -6,10 +6,11 @@ import csv
 import gzip
 import io
 import json
+import os
 import random
 import tracemalloc
 import zipfile
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import openpyxl
@@ -22,6 +23,7 @@ from connectors.contract import (
     IncomingComplaint,
     InvalidOption,
     Reject,
+    SourceUnavailable,
     TimePrecision,
     UnexpectedPayload,
     Window,
@@ -154,8 +156,14 @@ REFUSED = {
 
 @pytest.mark.parametrize("content", REFUSED.values(), ids=REFUSED)
 def test_a_file_of_another_kind_is_refused_with_a_sentence(content):
-    with pytest.raises(UnexpectedPayload):
+    with pytest.raises((UnexpectedPayload, SourceUnavailable)):
         read(content)
+
+
+@pytest.mark.parametrize("name", ["a damaged zip", "a cut off gz"])
+def test_a_file_that_somebody_may_still_be_writing_is_tried_again(name):
+    with pytest.raises(SourceUnavailable):
+        read(REFUSED[name])
 
 
 # case 46
@@ -174,7 +182,7 @@ def test_a_sheet_with_two_cells_far_apart_does_not_fill_the_memory():
 
 
 def test_an_absent_file_is_refused_with_its_name(tmp_path):
-    with pytest.raises(UnexpectedPayload, match=r"absent\.csv"):
+    with pytest.raises(SourceUnavailable, match=r"absent\.csv"):
         list(read_file(tmp_path / "absent.csv", PROFILE))
 
 
@@ -303,7 +311,7 @@ def test_mapping_never_raises(profile, data):
 def test_any_bytes_are_read_or_refused(content, start):
     try:
         read(start + content)
-    except UnexpectedPayload as error:
+    except (UnexpectedPayload, SourceUnavailable) as error:
         assert str(error)
 
 
@@ -404,10 +412,21 @@ def test_a_profile_may_be_a_file_of_ones_own(tmp_path):
         load_profile(str(file))
 
 
-async def test_the_pull_of_a_file_needs_no_client():
+async def test_the_pull_of_a_file_needs_no_client_and_is_complete_until_the_file_was_written(tmp_path):
     window = Window(until=datetime.fromisoformat("2026-11-24T12:00:00+07:00"))
-    batches = [one async for one in open_file(PAYLOADS / "boston311.csv", "boston311").pull(None, None, window)]
-    assert (len(batches[0].complaints), len(batches[0].rejects), batches[0].complete_through) == (3, 1, None)
+    file = tmp_path / "boston.csv"
+    file.write_bytes((PAYLOADS / "boston311.csv").read_bytes())
+
+    async def pulled(written_at):
+        os.utime(file, (written_at.timestamp(), written_at.timestamp()))
+        return [one async for one in open_file(file, "boston311").pull(None, None, window)]
+
+    (batch,) = await pulled(window.until - timedelta(hours=2))
+    assert (len(batch.complaints), len(batch.rejects)) == (3, 1)
+    assert batch.complete_through == window.until - timedelta(hours=2)
+    assert (await pulled(window.until + timedelta(days=1)))[-1].complete_through == window.until
+    (given,) = [one async for one in open_file(file.read_bytes(), "boston311").pull(None, None, window)]
+    assert given.complete_through is None
 
 
 def test_rows_in_any_order_give_the_same_complaints():
