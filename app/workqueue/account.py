@@ -215,11 +215,13 @@ class _Telling:
         if amendment.kind is EventKind.CORRECTED:
             return self._say("corrected", at=self._at(amendment.at))
         old, new = (self._due_in(amendment.details.get(name)) for name in ("old", "new"))
-        return self._say("recalculated", at=self._at(amendment.at), old=old, new=new)
+        key = "recalculated" if old != new else "recalculated_same" if new else "recalculated_paused"
+        nothing = self.words["nothing"]
+        return self._say(key, at=self._at(amendment.at), old=old or nothing, new=new or nothing)
 
-    def _due_in(self, told: object) -> str:
+    def _due_in(self, told: object) -> str | None:
         due_at = told.get("due_at") if isinstance(told, dict) else None
-        return self._at(datetime.fromisoformat(due_at)) if due_at else self.words["nothing"]
+        return self._at(datetime.fromisoformat(due_at)) if due_at else None
 
     # --- words --------------------------------------------------------------------------------------------------------
 

@@ -270,8 +270,16 @@ async def test_a_change_of_rules_and_a_late_correction_are_told_with_the_old_due
     found = await desk.report("JK1", NOON, unit="sudin")
     clock = {"clock": "resolve", "cycle": 1, "family": "city"}
     old, new = {"due_at": "2026-01-16T05:00:00Z"}, {"due_at": "2026-01-19T05:00:00Z"}
-    for kind, details in (("recalculated", {**clock, "old": old, "new": new}), ("corrected", clock)):
-        row = {"complaint_id": found, "kind": kind, "key": kind, "occurred_at": NOON + DAY, "recorded_at": NOON + DAY}
+    paused = {"due_at": None}
+    told_in_turn = [
+        ("recalculated", {**clock, "old": old, "new": new}),
+        ("recalculated", {**clock, "old": new, "new": new}),
+        ("recalculated", {**clock, "old": paused, "new": paused}),
+        ("corrected", clock),
+    ]
+    for number, (kind, details) in enumerate(told_in_turn):
+        row = {"complaint_id": found, "kind": kind, "occurred_at": NOON + DAY, "recorded_at": NOON + DAY}
+        row["key"] = f"{kind}:{number}"
         row |= {"is_public": False, "timing": "dated", "rank": 0, "effect": "applied", "details": details}
         async with writing(desk.engine) as connection:
             await connection.execute(insert(rows_of("complaint_event")).values(row))
@@ -280,6 +288,8 @@ async def test_a_change_of_rules_and_a_late_correction_are_told_with_the_old_due
         "On Tuesday, 13 January 2026, 12:00 WIB the rules changed: the due time went from "
         "Friday, 16 January 2026, 12:00 WIB to Monday, 19 January 2026, 12:00 WIB."
     ) in told
+    assert "the rules changed; the due time stayed Monday, 19 January 2026, 12:00 WIB." in told
+    assert "the rules changed during the pause." in told
     assert "an entry that came late cleared the breach" in told
     other = prose(await account(desk, found, clock="respond", now=NOON + 2 * DAY), "en")
     assert "rules changed" not in other
