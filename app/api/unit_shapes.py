@@ -51,7 +51,7 @@ class UnitAnswer(TypedDict):
 class Figure(TypedDict):
     """A figure and the queue that lists exactly the complaints behind it.
 
-    `href` is null where no filter does: of an earlier instant, and of what has no category.
+    `href` is null where no filter does: of an earlier instant, of what has no category, and of no units at all.
     """
 
     value: float | int | None

@@ -24,7 +24,7 @@ class Links:
     """The filters of one status; `codes` are its units, `is_validator`: the validating bureau is in or below them.
 
     `more` narrows all of them to a part. `leads` is False where no filter of the queue, which knows only how things
-    stand now, would list what was counted: then there is none.
+    stand now, would list what was counted: then there is none. Nor is there one of no units at all.
     """
 
     codes: Sequence[str]
@@ -81,16 +81,19 @@ class Links:
 
     def unrouted(self, **more: str) -> Query | None:
         """What is open and no unit holds."""
-        return self._told({"unrouted": "true"} | (more or _IS_OPEN))
+        return self._narrowed({"unrouted": "true"} | (more or _IS_OPEN))
 
     def _told(self, query: Query) -> Query | None:
+        return self._narrowed(query) if self.codes else None
+
+    def _narrowed(self, query: Query) -> Query | None:
         return query | self.more if self.leads else None
 
     def _open(self) -> Query:
         return self._held() | _IS_OPEN
 
     def _held(self) -> Query:
-        return {"unit": ",".join(self.codes)} if self.codes else {}
+        return {"unit": ",".join(self.codes)}
 
     def _run(self, clock: str) -> Query:
         """The citizen's clocks belong to whoever holds the complaint, the others to the unit that ran them."""

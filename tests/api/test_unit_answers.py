@@ -120,6 +120,14 @@ async def test_what_no_unit_holds_is_told_at_the_top_to_whoever_covers_it(city: 
     assert (await owner.get("/units/kota/status"))["unrouted"] is None
 
 
+async def test_where_there_is_no_unit_a_figure_of_units_leads_nowhere(door: Door) -> None:
+    caller = Caller(door, await door.token("admin"))
+    told = await caller.get("/overview")
+    figures = (told["open"], told["overdue"], told["clocks"]["respond"]["met"], told["clocks"]["handle"]["received"])
+    assert [(figure["value"], figure["href"]) for figure in figures] == [(0, None)] * 4
+    assert await caller.listed(told["unrouted"]["href"]) == set()
+
+
 async def test_the_tree_shows_a_unit_below_both_its_parents(admin: Caller) -> None:
     tree = await admin.get("/units")
     tops = {node["code"]: node for node in tree["items"]}
