@@ -10,6 +10,7 @@ from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.dashboard.catalogue import LANGUAGES
 from app.dashboard.mishap_words import ANY, MISHAPS
 from app.dashboard.reader import language_of
 from app.dashboard.rendering import render
@@ -58,8 +59,8 @@ class _Retold:
 
 
 def _page(request: Request, status: int, problem: Mapping[str, Any]) -> str:
-    settings = house_of(request).settings
-    say = Wording(language_of(request, settings.language), settings.zone)
+    settings, wish = house_of(request).settings, request.query_params.get("lang")
+    say = Wording(wish if wish in LANGUAGES else language_of(request, settings.language), settings.zone)
     title, lead = MISHAPS[say.language].get(status, MISHAPS[say.language][ANY])
     return render("mishap.html", say, title=title, lead=lead, request_id=problem.get("request_id"))
 

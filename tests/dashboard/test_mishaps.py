@@ -37,6 +37,7 @@ async def test_a_page_says_in_words_what_went_wrong(visitor: Visitor) -> None:
         assert "content-security-policy" in answer.headers and "x-request-id" in answer.headers
         title, lead = MISHAPS["id"][status]
         assert f"<h1>{title}</h1>" in answer.text and lead in answer.text and 'lang="id"' in answer.text
+    assert MISHAPS["en"][404][0] in (await visitor.get("/tidak-ada?lang=en")).text
     await visitor.get("/complaints?lang=en")
     assert MISHAPS["en"][404][0] in (await visitor.get("/tidak-ada")).text
 
