@@ -71,6 +71,7 @@ class Case:
     steps: Sequence[Step]
     officers: Sequence[str]
     may_note: bool
+    may_review: bool
     why: Why | None
     sources: Sequence[Freshness]
     as_of: datetime
@@ -108,6 +109,7 @@ async def read_case(
     """
     card = await read_one(connection, complaint_id, asker, rules, now=now)
     steps = await _steps(connection, card["status"], asker, is_claimed=card["assignee"] is not None)
+    works = asker.works and asker.officer_id is not None
     can_assign = any(step.move is Move.ASSIGN for step in steps)
     return Case(
         card=card,
@@ -115,7 +117,8 @@ async def read_case(
         pictures=(await read_evidence(connection, complaint_id, asker))[0],
         steps=steps,
         officers=await _officers(connection, card, rules) if can_assign else (),
-        may_note=asker.works and asker.officer_id is not None,
+        may_note=works,
+        may_review=works and (asker.leads or asker.scope.is_validator) and card["words"] is not Words.HIDDEN,
         why=await _why(connection, complaint_id, rules, asked, language, now) if asked else None,
         sources=await read_freshness(connection, now=now),
         as_of=now,

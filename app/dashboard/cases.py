@@ -14,12 +14,22 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
-from app.complaint.errors import DomainError, NotFound
+from app.complaint.errors import DomainError, InvalidInput, NotFound
 from app.complaint.lifecycle import Move
 from app.dashboard.case import asked_of, read_case
 from app.dashboard.queue import QUEUE
 from app.dashboard.reader import Tongue, TongueDep
-from app.dashboard.steps import FIELDS, Given, GivenNote, Problem, UnitNotMeant, problem_of, request_of
+from app.dashboard.steps import (
+    FIELDS,
+    Given,
+    GivenNote,
+    GivenReview,
+    Problem,
+    UnitNotMeant,
+    problem_of,
+    problem_of_review,
+    request_of,
+)
 from app.db.session import reading, writing
 from app.dependencies import CallerDep, House, HouseDep, Now, session_of
 from app.people.callers import Caller
@@ -27,6 +37,7 @@ from app.people.disclosure import note_reading
 from app.workqueue.actions import move
 from app.workqueue.asker import Asker
 from app.workqueue.detail import locate
+from app.workqueue.evidence import Review, review_evidence
 from app.workqueue.move_catalogue import MOVE_LABELS
 from app.workqueue.notes import add_note
 from app.workqueue.shapes import Words
@@ -92,8 +103,37 @@ async def note(
     return await _after(request, ref, caller, house, tongue, problem, now=now)
 
 
+@router.post("/complaints/{ref}/evidence/{evidence_id}/review")
+async def judge(
+    request: Request,
+    ref: Ref,
+    evidence_id: Annotated[int, PathValue(ge=1, le=2**63 - 1)],
+    caller: CallerDep,
+    house: HouseDep,
+    now: Now,
+    tongue: TongueDep,
+    given: Annotated[GivenReview, Form()],
+) -> Response:
+    """Takes a verdict on a picture and shows the complaint with it."""
+
+    async def write(connection: AsyncConnection, found: int, asker: Asker, rules: Rulebook) -> None:
+        if not given.reason.strip():
+            raise InvalidInput("reason", "must not be blank")
+        review = Review(verdict=given.verdict, reason=given.reason.strip())
+        await review_evidence(connection, found, evidence_id, review, asker, rules, seen=(given.version,), now=now)
+
+    problem = await _written(house, caller, ref, write, None, given, evidence_id)
+    return await _after(request, ref, caller, house, tongue, problem, now=now)
+
+
 async def _written(
-    house: House, caller: Caller, ref: str, write: _Write, wanted: Move | None, given: BaseModel
+    house: House,
+    caller: Caller,
+    ref: str,
+    write: _Write,
+    wanted: Move | None,
+    given: BaseModel,
+    evidence_id: int | None = None,
 ) -> Problem | None:
     """What came of a form: None when it is done, else why not, with nothing written.
 
@@ -108,6 +148,8 @@ async def _written(
         raise
     except (DomainError, UnitNotMeant) as error:
         typed = {name: value for name, value in given.model_dump().items() if isinstance(value, str)}
+        if evidence_id is not None and isinstance(error, DomainError):
+            return problem_of_review(error, evidence_id, typed)
         return problem_of(error, wanted, typed)
     return None
 

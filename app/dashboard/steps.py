@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ from app.complaint.errors import (
     InvalidInput,
     StaleVersion,
 )
+from app.complaint.evidence import Verdict
 from app.complaint.lifecycle import Move
 from app.db.tables.units import Unit
 from app.workqueue.actions import LONGEST_TEXT, MoveRequest
@@ -76,11 +77,22 @@ class GivenNote(BaseModel):
     is_public: bool = False
 
 
+class GivenReview(BaseModel):
+    """The form of a verdict on a picture."""
+
+    model_config = ConfigDict(extra="forbid")
+    csrf_token: _Line = ""
+    version: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    verdict: Verdict
+    reason: _Lines = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why a form came to nothing: the answer's status, the name of its sentence and what fills its gaps.
 
-    `given` is what was typed, so that nobody types it twice; `move` is None where it was a note.
+    `given` is what was typed, so that nobody types it twice. It was the form of `move`, of a verdict on the picture
+    `evidence`, or, where both are None, of a note.
     """
 
     status: int
@@ -88,6 +100,7 @@ class Problem:
     gaps: Mapping[str, str]
     move: Move | None
     given: Mapping[str, str]
+    evidence: int | None = None
 
 
 class UnitNotMeant(Exception):
@@ -123,6 +136,13 @@ def problem_of(error: DomainError | UnitNotMeant, move: Move | None, given: Mapp
     status, word = next((status, word) for kind, status, word in _PROBLEMS if isinstance(error, kind))
     gaps = {"field": error.field} if isinstance(error, InvalidInput) else {}
     return Problem(status, word, gaps, move, given)
+
+
+def problem_of_review(error: DomainError, evidence: int, given: Mapping[str, str]) -> Problem:
+    """What to say of an error in a verdict on a picture."""
+    found = problem_of(error, None, given)
+    word = "problem_own_picture" if found.word == "problem_conflict" else found.word
+    return replace(found, word=word, evidence=evidence)
 
 
 def _instant(told: str, zone: ZoneInfo) -> datetime:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from app.complaint.events import EventKind
+from app.complaint.evidence import Flag, Verdict
 from app.complaint.lifecycle import Move, Status
 from app.dashboard.case_words import CASE_WORDS
 from app.dashboard.catalogue import LANGUAGES
@@ -19,6 +20,7 @@ from app.sla.clock import State
 from tests.api.door import Door
 from tests.dashboard.visitor import Visitor, hidden
 from tests.workqueue.desk import DAY, NOON, WIB, Desk, table
+from tests.workqueue.pictures import photo
 
 CODE = "JK2603010001"
 PAGE = f"/complaints/{CODE}"
@@ -154,6 +156,44 @@ async def test_notes_are_added_and_a_public_one_answers_the_citizen(desk: Desk, 
     assert again.status_code == 412 and "Sekali lagi</textarea>" in again.text
 
 
+async def test_flagged_pictures_are_judged_on_the_page_before_the_result_is_approved(
+    door: Door, desk: Desk, officer: Visitor
+) -> None:
+    await desk.report(CODE, NOON - DAY, unit="kelurahan-a")
+    await _take(officer, "accept")
+    token = hidden((await officer.get(PAGE)).text)["csrf_token"]
+    sent = {"file": ("bukti.jpg", photo(), "image/jpeg"), "kind": (None, "after")}
+    shot = await door.client.post(f"/api/v1{PAGE}/evidence", files=sent, headers={"X-CSRF-Token": token})
+    assert shot.json()["flags"], shot.text
+    page = (await _take(officer, "submit")).text
+    assert CASE_WORDS["id"]["flag_no_exif"] in page and "/review" not in page
+    lead = await _signed_in(door, "ratna", "supervisor", "kelurahan-a")
+    held = await _take(lead, "approve")
+    assert held.status_code == 409 and CASE_WORDS["id"]["problem_evidence"] in held.text
+    form = re.search(r'<form method="post" action="([^"]+/review)">.*?</form>', held.text, re.S)
+    assert form is not None
+    unsaid = await lead.send(form[1], **hidden(form[0]), verdict="refused", reason=" ")
+    assert unsaid.status_code == 422 and '<option value="refused" selected>' in unsaid.text
+    judged = await lead.send(form[1], **hidden(form[0]), verdict="accepted", reason="Cocok dengan tempatnya")
+    assert judged.status_code == 303
+    page = (await lead.get(PAGE)).text
+    assert CASE_WORDS["id"]["verdict_accepted"] in page and "Cocok dengan tempatnya" in page
+    assert CASE_WORDS["id"]["status_resolved"] in (await _take(lead, "approve")).text
+
+
+async def test_nobody_judges_their_own_picture_on_the_page(door: Door, desk: Desk) -> None:
+    await desk.report(CODE, NOON - DAY, unit="kelurahan-a")
+    lead = await _signed_in(door, "ratna", "supervisor", "kelurahan-a")
+    token = hidden((await lead.get(PAGE)).text)["csrf_token"]
+    sent = {"file": ("bukti.jpg", photo(), "image/jpeg"), "kind": (None, "after")}
+    await door.client.post(f"/api/v1{PAGE}/evidence", files=sent, headers={"X-CSRF-Token": token})
+    form = re.search(r'<form method="post" action="([^"]+/review)">.*?</form>', (await lead.get(PAGE)).text, re.S)
+    assert form is not None
+    answer = await lead.send(form[1], **hidden(form[0]), verdict="accepted", reason="Bagus")
+    assert answer.status_code == 409 and CASE_WORDS["id"]["problem_own_picture"] in answer.text
+    assert ">Bagus</textarea>" in answer.text
+
+
 async def test_a_form_without_the_secret_of_its_page_is_refused(desk: Desk, officer: Visitor) -> None:
     await desk.report(CODE, NOON - DAY, unit="kelurahan-a")
     for path, fields in (("moves", {"move": "claim"}), ("notes", {"text": "x"})):
@@ -216,6 +256,7 @@ def test_every_status_kind_and_state_has_its_word_in_both_languages() -> None:
     assert set(CASE_WORDS) == set(LANGUAGES)
     assert CASE_WORDS["id"].keys() == CASE_WORDS["en"].keys()
     wanted = {f"status_{each}" for each in Status} | {str(each) for each in State}
+    wanted |= {f"flag_{each}" for each in Flag} | {f"verdict_{each}" for each in Verdict}
     wanted |= {f"kind_{each}" for each in EventKind if each is not EventKind.MOVE}
     assert wanted <= CASE_WORDS["id"].keys()
 
