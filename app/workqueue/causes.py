@@ -24,6 +24,11 @@ from app.sla.clock import EventKind as Happening
 _TELLING = frozenset({Move.CLAIM, Move.RELEASE, Move.ASSIGN})
 """Moves that no clock heeds."""
 
+_DESK = "desk"
+"""The built-in source of what officers take in."""
+
+_DESKS: Mapping[str, str] = {"id": "loket", "en": "the desk"}
+
 _WORKING = (EventKind.MOVE, EventKind.STATUS, EventKind.EXPIRED, EventKind.REPLIED, EventKind.ASSIGNED)
 _ANSWERING = (
     EventKind.REPLIED,
@@ -102,13 +107,17 @@ class Causes:
         return Cause(entry.kind, actor, entry.actor_id is None, entry.move, entry.word)
 
 
-async def read_causes(connection: AsyncConnection, case: Case, events: Sequence[CaseEvent], rules: Rulebook) -> Causes:
-    """The entries with the names of who made them."""
+async def read_causes(
+    connection: AsyncConnection, case: Case, events: Sequence[CaseEvent], rules: Rulebook, *, language: str
+) -> Causes:
+    """The entries with the names of who made them; the desk has one in each language."""
     officers = {event.actor_id for event in events if event.actor_id is not None}
     sources = {event.source_id for event in events if event.source_id is not None}
     names = await _names(connection, Officer, officers)
+    told = await _names(connection, Source, sources)
+    told |= {each: _DESKS[language] for each, name in told.items() if name == _DESK}
     held = {stint.unit_id: rules.unit_names[stint.unit_id] for stint in case.stints}
-    return Causes(case, events, names, await _names(connection, Source, sources), held)
+    return Causes(case, events, names, told, held)
 
 
 def hands_of(case: Case, causes: Causes, cycle: Cycle, until: datetime) -> list[Hand]:

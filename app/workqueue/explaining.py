@@ -99,7 +99,7 @@ async def explain_clock(
     cycles = [each for each in case.cycles if each.clock == (clock or _next_clock(stored))]
     chosen = _cycle(cycles, clock, cycle)
     row = _row(stored, chosen, policy, rules)
-    causes = await read_causes(connection, case, stored.events, rules)
+    causes = await read_causes(connection, case, stored.events, rules, language=language)
     labels = await _reason_labels(connection, language)
     code = await connection.scalar(select(Complaint.ticket_code).where(Complaint.id == complaint_id))
     gathered = _Gathered(case, stored, chosen, row, rules, causes, labels)

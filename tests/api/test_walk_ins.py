@@ -63,6 +63,15 @@ async def test_a_complaint_is_taken_in_by_hand(door: Door) -> None:
     assert (await door.client.get(f"{COMPLAINTS}?q=TG260602", headers=ani)).json()["items"]
 
 
+async def test_the_account_of_its_clocks_names_the_desk(door: Door) -> None:
+    ani = await door.token("officer", "kelurahan")
+    code = (await _add(door, ani)).json()["ticket_code"]
+    for language, told in (("id", "warga melapor lewat loket"), ("en", "the citizen reported through the desk")):
+        asked = {**ani, "Accept-Language": language}
+        account = await door.client.get(f"{COMPLAINTS}/{code}/clocks/respond/explain", headers=asked)
+        assert told in account.json()["text"]
+
+
 async def test_the_complainant_is_sealed_and_nowhere_else(door: Door) -> None:
     answer = await _add(door, await door.token("officer", "kelurahan"), identity=WHO, is_anonymous=True)
     assert not any(value in answer.text for value in WHO.values())
