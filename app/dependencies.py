@@ -41,7 +41,7 @@ CSRF_FIELD = "csrf_token"
 Language = Literal["id", "en"]
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_WEIGHT = re.compile(r"q=([01](?:\.\d{0,3})?)")
+_WEIGHT = re.compile(r"[01](?:\.\d{0,3})?")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _bearer = HTTPBearer(auto_error=False, description="An API token (`tgp_...`), or an access token of the OIDC issuer.")
 _log = structlog.get_logger(__name__)
@@ -123,18 +123,28 @@ Now = Annotated[datetime, Depends(now_of)]
 
 async def language_of(request: Request) -> Language:
     """Indonesian or English: the caller's wish, else the installation's language."""
-    chosen = negotiate_locale(_wished(request.headers.get("accept-language", "")), ["id", "en"], sep="-")
+    chosen = negotiate_locale(wished(request.headers.get("accept-language", "")), ["id", "en"], sep="-")
     return cast(Language, chosen) if chosen in ("id", "en") else house_of(request).settings.language
 
 
 LanguageDep = Annotated[Language, Depends(language_of)]
 
 
-def _wished(header: str) -> list[str]:
-    """The languages of an Accept-Language header, the most wished first."""
-    wishes = [(tag.strip(), weight.strip()) for tag, _, weight in (part.partition(";") for part in header.split(","))]
-    weighed = [(tag, _WEIGHT.fullmatch(weight)) for tag, weight in wishes if tag]
-    return [tag for tag, weight in sorted(weighed, key=lambda wish: -float(wish[1][1]) if wish[1] else -1.0)]
+def wished(header: str) -> list[str]:
+    """What a header such as `Accept` names, the most wished first; what has the weight 0 is not wished at all.
+
+    >>> wished("text/csv;q=0.5, application/json, text/html;q=0")
+    ['application/json', 'text/csv']
+    """
+    wishes = [(name.strip(), _weight(rest)) for name, _, rest in (part.partition(";") for part in header.split(","))]
+    return [name for name, weight in sorted(wishes, key=lambda wish: -wish[1]) if name and weight]
+
+
+def _weight(parameters: str) -> float:
+    """How much is wished what has these parameters; least of all where nobody can read it."""
+    named = (each.strip().partition("=") for each in parameters.lower().split(";"))
+    value = next((value for name, _, value in named if name == "q"), "1")
+    return float(value) if _WEIGHT.fullmatch(value) else -1.0
 
 
 async def known(request: Request) -> Caller | None:

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request, Response
 
+from app.dependencies import wished
+
 Cell = str | int | float | None
 
 _MEDIA_TYPES = ("text/csv", "application/json", "*/*")
@@ -19,12 +21,12 @@ _FORMULA = re.compile(r"^(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])|(?<=[;\t\r\n]
 
 async def _wants_csv(
     request: Request,
-    wished: Annotated[Literal["json", "csv"] | None, Query(alias="format", description="`csv` for a sheet.")] = None,
+    asked: Annotated[Literal["json", "csv"] | None, Query(alias="format", description="`csv` for a sheet.")] = None,
 ) -> bool:
-    """By the parameter, else by whichever media type the caller names first."""
-    if wished is not None:
-        return wished == "csv"
-    named = (part.split(";")[0].strip().lower() for part in request.headers.get("accept", "").split(","))
+    """By the parameter, else by whichever media type the caller wishes for most, the first among equals."""
+    if asked is not None:
+        return asked == "csv"
+    named = (name.lower() for name in wished(request.headers.get("accept", "")))
     return next((name for name in named if name in _MEDIA_TYPES), None) == "text/csv"
 
 

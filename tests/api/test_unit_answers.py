@@ -215,9 +215,16 @@ async def test_what_is_not_known_is_refused(admin: Caller) -> None:
     assert answer["errors"] == [{"field": "since", "message": "is not known"}]
 
 
+async def test_who_wishes_for_no_sheet_gets_none(admin: Caller) -> None:
+    for accept in ("text/csv;q=0, application/json", "text/csv;q=0.2, */*", "text/html"):
+        answer = await admin.door.client.get("/api/v1/overview", headers={**admin.headers, "Accept": accept})
+        assert answer.headers["content-type"] == "application/json", accept
+
+
 async def test_the_same_figures_come_as_csv(admin: Caller) -> None:
     items = (await admin.get("/units/status"))["items"]
-    for ask in ({"params": {"format": "csv"}}, {"headers": {"Accept": "text/csv"}}):
+    weighed = {"Accept": "application/json;q=0.5, text/csv"}
+    for ask in ({"params": {"format": "csv"}}, {"headers": {"Accept": "text/csv"}}, {"headers": weighed}):
         headers = {**admin.headers, **ask.get("headers", {})}
         answer = await admin.door.client.get("/api/v1/units/status", headers=headers, params=ask.get("params"))
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
