@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import sqlite3
 import sys
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util.concurrency import in_greenlet
 
 from app.db.cursors import LazyCursor
 from app.db.written import count_writes, forget_writes, note_writes
@@ -192,6 +194,14 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
         cursor.close()
+
+    @event.listens_for(engine, "invalidate")
+    def _let_go(dbapi_connection: Any, _record: object, _error: object) -> None:
+        """A task that is cancelled in a statement leaves its connection so. The driver closes it, but Python holds the
+        file, and with it the lock, for as long as anything, such as a traceback, refers to one of its statements."""
+        if in_greenlet():
+            with contextlib.suppress(sqlite3.Error, ValueError):
+                dbapi_connection.rollback()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import delete, event, func, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from app.db.metadata import metadata
@@ -183,3 +184,25 @@ async def test_who_only_asks_sees_what_is_committed_and_cannot_write(engine, dia
                 await connection.execute(insert(COUNTER).values(name="b", value=1))
     async with reading(engine) as connection:
         assert await count(connection) == before + 1
+
+
+async def test_a_transaction_that_is_cut_off_holds_nobody_up(engine):
+    """As when Ctrl-C ends a pull: what is written about it afterwards waits for no lock of the pull's own."""
+    many = [{"name": str(number), "value": number} for number in range(20_000)]
+
+    async def write():
+        async with writing(engine) as connection:
+            await connection.execute(insert(COUNTER), many)
+
+    writes = asyncio.create_task(write())
+
+    def cut_off(_connection, _cursor, statement, *_):
+        if statement.startswith("INSERT"):
+            asyncio.get_running_loop().call_later(0.001, writes.cancel)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", cut_off)
+    with pytest.raises(asyncio.CancelledError) as told:
+        await writes
+    async with asyncio.timeout(10), writing(engine) as connection:
+        await connection.execute(delete(COUNTER))
+    assert told.traceback  # it refers to the connection that was cut off
