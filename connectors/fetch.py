@@ -7,6 +7,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -143,13 +144,25 @@ def decode_json(response: Response) -> object:
     """
     kind = response.headers.get("content-type", "no content type").split(";")[0].strip()
     described = f"{kind}, {len(response.body):,} bytes"
-    text = response.body.decode("utf-8-sig", "replace")
+    text = _text(response)
     if kind == "text/html" or text.lstrip()[:1] == "<":
         raise SourceUnavailable(f"the source sent a page instead of JSON ({described})")
     try:
         return reading.json_value(text)
     except (ValueError, RecursionError) as error:
         raise SourceUnavailable(f"the source sent a body that is not whole JSON ({described})") from error
+
+
+def _text(response: Response) -> str:
+    """The text of a body: UTF-8, else in the encoding that it is said to have; what fits neither becomes U+FFFD."""
+    message = Message()
+    message["content-type"] = response.headers.get("content-type", "")
+    for charset in ("utf-8-sig", str(message.get_content_charset() or "")):
+        try:
+            return response.body.decode(charset)
+        except (LookupError, ValueError):
+            continue
+    return response.body.decode("utf-8-sig", "replace")
 
 
 def _place(url: str) -> str:

@@ -215,6 +215,21 @@ def test_a_page_is_told_by_its_content_type_and_its_text_never_shown():
     assert SECRET not in str(caught.value)
 
 
+# case 41
+@pytest.mark.parametrize(
+    ("charset", "body", "expected"),
+    [
+        ("iso-8859-1", b'["caf\xe9"]', "caf\xe9"),
+        ("utf-16", '["caf\xe9"]'.encode("utf-16"), "caf\xe9"),
+        ("iso-8859-1", '["caf\xe9"]'.encode(), "caf\xe9"),
+        ("hex", b'["caf\xe9"]', "caf\ufffd"),
+        ("entah", b'["caf\xe9"]', "caf\ufffd"),
+    ],
+)
+def test_an_encoding_that_is_declared_is_read_where_the_text_is_no_utf_8(charset, body, expected):
+    assert decode_json(Response(200, {"content-type": f"application/json; charset={charset}"}, body)) == [expected]
+
+
 # case 36
 @pytest.mark.parametrize(
     ("body", "expected"),
