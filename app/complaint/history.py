@@ -305,7 +305,7 @@ class _Walk:
         if before is Status.AWAITING_COMPLAINANT:
             self._end_pause(at)
             self.book.resume_all(at)
-        if before is Status.AWAITING_VALIDATION:
+        if before is Status.AWAITING_VALIDATION and status not in CANCELLED:
             self.book.stop("validate", at, event)
             if status in OPEN:
                 self.book.void_stop("resolve", at)

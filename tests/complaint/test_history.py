@@ -226,6 +226,12 @@ def test_an_answer_before_the_withdrawal_keeps_its_verdict():
     assert clocks(*WORK, move("12 10:00", Move.WITHDRAW))["respond 1"] == "met 12 09:00"
 
 
+@pytest.mark.parametrize("entry", [move("13 10:00", Move.WITHDRAW), word("13 10:00", "deleted")], ids=lambda e: e.key)
+def test_what_is_withdrawn_before_its_result_is_judged_is_no_verdict_of_the_bureau(entry):
+    found = clocks(*WORK, move("12 12:00", Move.SUBMIT), entry)
+    assert (found["resolve 1"], found["validate 1"]) == ("met 12 12:00", "cancelled 13 10:00")
+
+
 def test_straight_from_waiting_to_done_answers_and_resolves_at_once():
     assert clocks(*HELD, word("12 16:00", "resolved")) == {
         "respond 1": "met 12 16:00",
