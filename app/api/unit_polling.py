@@ -9,7 +9,9 @@ from fastapi import Depends, Request
 from app.api.etags import Asked, unless_unchanged
 from app.db.marks import Passing
 from app.db.pulse import View
+from app.dependencies import house_of
 from app.units.opening import Hours, city_hours
+from app.units.periods import DEFAULT, ROLLING
 
 
 def _asked(request: Request, *codes: str | None) -> Asked:
@@ -17,9 +19,16 @@ def _asked(request: Request, *codes: str | None) -> Asked:
     return Asked(
         tuple(code for code in codes if code is not None),
         compares="sisters" in compared,
-        # So much of the former period as has passed of this one: that is more with every minute.
-        by_minute="previous" in compared,
+        by_minute="previous" in compared and _goes_on(request),
     )
+
+
+def _goes_on(request: Request) -> bool:
+    """Whether so much of the former period is told as has passed of this one: that is more with every minute."""
+    query, zone = request.query_params, house_of(request).settings.zone
+    name = query.get("period", DEFAULT)
+    month: str = request.state.now.astimezone(zone).strftime("%Y-%m")
+    return "as_of" not in query and (name in ROLLING or name == month)
 
 
 def _right_below(request: Request) -> Asked:

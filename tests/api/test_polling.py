@@ -179,13 +179,14 @@ async def test_another_name_of_a_unit_is_a_change(screen: Screen) -> None:
 
 
 async def test_a_comparison_with_the_former_period_is_a_minute_old_at_most(screen: Screen) -> None:
-    path = "/units/sudin/status?compare=previous"
+    goes_on = "/units/sudin/status?compare=previous"
+    paths = (goes_on, f"{goes_on}&period=2026-01", f"{goes_on}&period=2025-12", f"{goes_on}&as_of=2026-01-12T00:00:00Z")
     screen.set_time(NOON + timedelta(seconds=1))
-    await screen.poll(path)
+    await screen.statuses(*paths)
     screen.set_time(NOON + timedelta(seconds=59))
-    assert (await screen.poll(path)).status_code == 304
+    assert await screen.statuses(*paths) == [304] * 4
     screen.set_time(NOON + timedelta(minutes=1))
-    assert (await screen.poll(path)).status_code == 200
+    assert await screen.statuses(*paths) == [200, 200, 304, 304]
 
 
 async def test_a_comparison_with_sisters_changes_with_them(screen: Screen) -> None:
