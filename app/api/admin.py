@@ -12,6 +12,7 @@ from app.api.auth import AdminDep, WholeAdminDep
 from app.api.bodies import RowId, Sent
 from app.api.instants import Instant, parse_from, parse_to
 from app.api.paging import CursorsDep, CursorText, Limit, last_id, next_link
+from app.complaint.errors import InvalidInput
 from app.complaint.roles import Role
 from app.dependencies import HouseDep, Now, Reading, Writing
 from app.people import audit
@@ -103,8 +104,13 @@ class TrailQuery(BaseModel):
     cursor: Annotated[str | None, Field(max_length=2000, description="`next_cursor` of the page before.")] = None
 
     def filters(self, zone: ZoneInfo) -> audit.TrailFilters:
-        """The conditions as the trail knows them."""
+        """The conditions as the trail knows them.
+
+        Raises: InvalidInput, naming the parameter.
+        """
         since, until = parse_from(self.from_, "from", zone), parse_to(self.to, "to", zone)
+        if since is not None and until is not None and until < since:
+            raise InvalidInput("to", "lies before from")
         return audit.TrailFilters(actor=self.actor, action=self.action, subject=self.subject, since=since, until=until)
 
 

@@ -180,6 +180,9 @@ async def test_the_trail_is_narrowed_and_paged(door: Door) -> None:
     for field, value in (("from", "kemarin"), ("to", "2026-02-30"), ("actor", ""), ("cursor", first["next_cursor"])):
         answer = await door.client.get("/api/v1/admin/audit", params={field: value}, headers=headers)
         assert [error["field"] for error in assert_problem(answer, 422, "invalid_input")["errors"]] == [field]
+    backwards = {"from": "2026-06-03", "to": "2026-06-01"}
+    answer = await door.client.get("/api/v1/admin/audit", params=backwards, headers=headers)
+    assert [error["field"] for error in assert_problem(answer, 422, "invalid_input")["errors"]] == ["to"]
 
 
 def _bearer(token: str) -> dict[str, str]:
