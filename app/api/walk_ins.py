@@ -46,7 +46,7 @@ class Complainant(Sent):
     name: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     phone: Annotated[str | None, Field(min_length=1, max_length=40)] = None
     email: Annotated[str | None, Field(min_length=3, max_length=254)] = None
-    nik: Annotated[str | None, Field(pattern=r"^\d{16}$", description="The 16 digits of the identity card.")] = None
+    nik: Annotated[str | None, Field(pattern="^[0-9]{16}$", description="The 16 digits of the identity card.")] = None
 
 
 class WalkInRequest(Sent):

@@ -139,6 +139,7 @@ async def test_two_at_once_get_two_codes(door: Door) -> None:
         ("reported_at", {"reported_at": "2026-06-02T09:00:01+07:00"}),
         ("reported_at", {"reported_at": "kemarin"}),
         ("identity.nik", {"identity": {"nik": "12"}}),
+        ("identity.nik", {"identity": {"nik": "٣" * 16}}),
         ("status", {"status": "resolved"}),
     ],
 )
