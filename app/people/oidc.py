@@ -109,8 +109,8 @@ async def _claims(oidc: Oidc, token: str, audience: str, now: datetime, nonce: s
     rules.validate(claims)
     if nonce is not None and claims.get("nonce") != nonce:
         raise ValueError("the token answers another request")
-    if not 0 < len(claims["sub"]) <= 255:
-        raise ValueError("the subject is empty or too long")
+    if not 0 < len(claims["sub"]) <= 255 or not _is_storable(claims["sub"]):
+        raise ValueError("the subject is empty, too long or no text that a database holds")
     return claims
 
 
@@ -142,9 +142,14 @@ def _texts(claims: Mapping[str, Any], path: str) -> list[str]:
     for step in (path,) if path in claims else path.split("."):
         value = value.get(step) if isinstance(value, dict) else None
     values = value if isinstance(value, list) else [value]
-    return [each for each in values if isinstance(each, str) and each]
+    return [each for each in values if isinstance(each, str) and each and _is_storable(each)]
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
-    return value.strip()[:200] if isinstance(value, str) and "\0" not in value else ""
+    return value.strip()[:200] if isinstance(value, str) and _is_storable(value) else ""
+
+
+def _is_storable(text: str) -> bool:
+    """Without NUL, which PostgreSQL does not hold, and halves of surrogate pairs, which UTF-8 does not."""
+    return not any(each == "\0" or "\ud800" <= each <= "\udfff" for each in text)

@@ -77,6 +77,7 @@ async def test_the_former_name_of_ed25519_opens_too(door: Door, login: Login) ->
         {"sub": "x" * 256},
         {"sub": 7},
         {"sub": ["s-1"]},
+        {"sub": "s\0"},
         {"exp": None},
         {"exp": "never"},
         {"iat": None},
@@ -157,6 +158,13 @@ async def test_the_strongest_role_counts_and_an_unknown_unit_grants_nothing(door
     token = login.token(door.clock.now, roles=["viewer", "supervisor", "king"], units=["dlh", "nope"])
     told = (await ask(door, token)).json()
     assert (told["role"], told["units"]) == ("supervisor", ["dlh"])
+
+
+async def test_what_no_database_holds_is_left_out(door: Door, login: Login) -> None:
+    odd = {"roles": ["officer", "a\0"], "units": ["dlh", "x\0"], "name": "R\0", "preferred_username": "a\0"}
+    told = await ask(door, login.token(door.clock.now, **odd))
+    assert told.status_code == 200, told.text
+    assert (told.json()["role"], told.json()["units"]) == ("officer", ["dlh"])
 
 
 async def test_a_star_is_the_whole_tree(door: Door, login: Login) -> None:
