@@ -56,6 +56,7 @@ def test_weeks_begin_on_monday_and_lose_no_day() -> None:
         ("2026-03-30", "2026-03-31 00:00"),
         ("2026-03-30T17:00:00Z", "2026-03-31 00:00"),
         ("2026-03-31t00:00:00+07:00", "2026-03-31 00:00"),
+        ("2026-03-30T17:00:00.000000900Z", "2026-03-31 00:00"),
     ],
 )
 def test_an_instant_may_be_a_day_and_is_its_end(text: str, instant: str) -> None:
