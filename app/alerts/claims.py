@@ -20,6 +20,9 @@ from app.db.changes import database_now
 from app.db.states import DeliveryKind, DeliveryState
 from app.db.tables.alerts import Delivery, DeliveryAttempt
 
+_FOR_THE_SWEEP = timedelta(seconds=30)
+"""Time enough to raise what fired while no worker ran; a message that waits so long is not late a second time."""
+
 Lane = tuple[str, int | None]
 """What a slow answer holds up, a channel and a webhook: each webhook by itself, and each other channel as a whole."""
 
@@ -122,7 +125,9 @@ async def claim(
     batch = await read_batch(connection, ids, now=now)
     gone = [row.id for row in batch.rows if not batch.stands(row)]
     await refresh(connection, await withdraw(connection, gone))
-    standing = [row for row in batch.rows if batch.stands(row)]
+    overtaken = {row.id for row in batch.rows if batch.is_overtaken(row, now)}.difference(gone)
+    await _put_off(connection, overtaken, now)
+    standing = [row for row in batch.rows if row.id not in overtaken and batch.stands(row)]
     return Claimed([_claim(batch, row, owner) for row in standing], len(gone))
 
 
@@ -174,6 +179,13 @@ async def _lease_due(
         .values(lease_owner=owner, lease_until=lease_now + lease, attempts=Delivery.attempts + 1)
     )
     return ids
+
+
+async def _put_off(connection: AsyncConnection, delivery_ids: Collection[str], now: datetime) -> None:
+    """Leave them to whoever looks after the sweep has caught up, once; they count as not tried."""
+    if delivery_ids:
+        untried = {"attempts": 0, "lease_owner": None, "lease_until": None, "next_attempt_at": now + _FOR_THE_SWEEP}
+        await connection.execute(update(Delivery).where(Delivery.id.in_(delivery_ids)).values(untried))
 
 
 def _claim(batch: Batch, row: Any, owner: str) -> Claim:

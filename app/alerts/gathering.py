@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, select
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.alerts.contents import AlertFacts, Alerts, Content, Correction, read_digest, read_incident
 from app.alerts.groups import GROUP, Group, read_groups
 from app.alerts.mutes import muted_alerts
-from app.alerts.notifiers import WEBHOOK, Endpoint, Notice, Person, Room
+from app.alerts.notifiers import CHAT, EMAIL, WEBHOOK, Endpoint, Notice, Person, Room
 from app.db.states import DeliveryKind
 from app.db.tables.alerts import Alert, Delivery, DeliveryAlert, Webhook
 from app.db.tables.complaints import Complaint, SlaClock
@@ -25,6 +25,8 @@ from app.sla.clock import State
 
 _OFFICER = "officer:"
 _OPERATOR = "operator:"
+_LATE = timedelta(minutes=1)
+"""A message that is sent so much after its hour comes after a time when no worker ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,17 @@ class Batch:
         if (rule := _rule(row)) is not None and rule not in self.groups:
             return False
         return row.kind is not DeliveryKind.ALERT or bool(self._standing(row))
+
+    def is_overtaken(self, row: Any, now: datetime) -> bool:
+        """Whether nobody sent it to its person for a while, and meanwhile its clock has passed a step not yet raised.
+
+        The sweep that raises that step takes it back, where the same person hears of the higher one.
+        """
+        is_late = row.attempts == 1 and now - row.next_attempt_at > _LATE
+        if not is_late or row.kind is not DeliveryKind.ALERT or row.channel not in (EMAIL, CHAT):
+            return False
+        fires = [alert.next_fire_at for alert in self._standing(row)]
+        return any(each is not None and each < now for each in fires)
 
     def notice(self, row: Any) -> Notice:
         """The message of a delivery that stands."""
@@ -157,7 +170,7 @@ def _facts(row: Any, told_at: datetime | None) -> AlertFacts:
 _DELIVERIES = (
     select(
         Delivery.id, Delivery.kind, Delivery.channel, Delivery.recipient, Delivery.payload, Delivery.attempts,
-        Delivery.alert_id, Delivery.webhook_id, Webhook.url, Webhook.sealed_secret,
+        Delivery.next_attempt_at, Delivery.alert_id, Delivery.webhook_id, Webhook.url, Webhook.sealed_secret,
         Webhook.is_active.label("webhook_is_active"),
     )
     .outerjoin(Webhook, Webhook.id == Delivery.webhook_id)
@@ -175,6 +188,7 @@ _ALERTS = (
         Alert.id, Alert.complaint_id, Alert.clock, Alert.cycle, Alert.rule, Alert.step, Alert.due_at, Alert.raised_at,
         Alert.acknowledged_at, Alert.cleared_at, Complaint.ticket_code, Unit.code.label("unit_code"),
         Unit.name.label("unit_name"), SlaClock.state.label("clock_state"), SlaClock.due_at.label("clock_due_at"),
+        SlaClock.next_fire_at,
     )
     .join(Complaint, Complaint.id == Alert.complaint_id)
     .outerjoin(Unit, Unit.id == Alert.unit_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,6 +20,7 @@ LadderKey = tuple[int, str, int, str]
 BREACH_STEP = 100
 WARNING_STEP = 90
 EVERY_STEP = 2**31 - 1
+_REMINDERS = 100
 
 
 class Level(StrEnum):
@@ -64,6 +65,15 @@ def climb(stored: Stored, calendar: CompiledCalendar, policy: PolicyVersion, *, 
     passed = (highest.step, highest.at) if highest is not None and highest.step > raised else None
     reached = passed[0] if passed else raised
     return Climb(passed, reached, upcoming_step(stored, counting, policy, reached))
+
+
+def passed_steps(policy: PolicyVersion, *, above: int, step: int) -> list[int]:
+    """The steps above one up to another, both as raised; of many reminders the last ones.
+
+    What was missed collapses into one message, and whoever would have been told of any of them hears it.
+    """
+    reminders = range(max(BREACH_STEP, above, step - _REMINDERS) + 1, step + 1)
+    return [*(each for each in policy.thresholds if above < each <= step), *reminders]
 
 
 def following(
@@ -127,18 +137,20 @@ class Recipient:
     clocks: frozenset[str] | None = None
 
 
-def told(recipients: Sequence[Recipient], *, units: frozenset[str], level: Level, clock: str) -> list[Recipient]:
-    """Who is told of a step; `units` are the codes of the units concerned and of all above them.
+def told(
+    recipients: Sequence[Recipient], *, units: frozenset[str], levels: Collection[Level], clock: str
+) -> list[Recipient]:
+    """Who is told of steps of these levels; `units` are the codes of the units concerned and of all above them.
 
     >>> inspectors = Recipient(channel="webhook", name="webhook:1", units=frozenset({"dki"}))
-    >>> [each.name for each in told([inspectors], units=frozenset({"dki"}), level=Level.BREACH, clock="respond")]
+    >>> [each.name for each in told([inspectors], units=frozenset({"dki"}), levels=[Level.BREACH], clock="respond")]
     ['webhook:1']
     """
     return [
         each
         for each in recipients
         if (each.units is None or each.units & units)
-        and (each.levels is None or level in each.levels)
+        and (each.levels is None or any(level in each.levels for level in levels))
         and (each.clocks is None or clock in each.clocks)
     ]
 

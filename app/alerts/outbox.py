@@ -33,6 +33,13 @@ class Raised:
     category: str | None = None
     id: int = 0
     round: int = 1
+    missed: Sequence[int] = ()
+    """Lower steps of the same ladder that nobody was told of in their time: it speaks for them too."""
+
+    @property
+    def steps(self) -> Sequence[int]:
+        """The steps that it speaks for."""
+        return (*self.missed, self.row["step"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.alerts.directory import Directory, Reached, read_directory
 from app.alerts.groups import GROUP, read_groups
 from app.alerts.hours import Quiet, office_of, when
-from app.alerts.ladder import Level, Recipient, told
+from app.alerts.ladder import Recipient, level_of, told
 from app.alerts.mutes import Mute, is_muted, mutes_at
-from app.alerts.notifiers import CHAT, CONSOLE
+from app.alerts.notifiers import CHAT, CONSOLE, EMAIL
 from app.alerts.outbox import Message, Raised, refresh, withdraw
 from app.alerts.rules import Hours, Rule, Severity, active_rules
 from app.alerts.webhooks import recipients
@@ -106,14 +106,15 @@ class Teller:
 
     def _everybody(self, raised: Raised) -> Sequence[Recipient]:
         units = self._codes({raised.row["unit_id"], raised.holder_id})
-        return told(self.everybody, units=units, level=Level(raised.row["level"]), clock=raised.row["clock"])
+        levels = {level_of(step) for step in raised.steps}
+        return told(self.everybody, units=units, levels=levels, clock=raised.row["clock"])
 
     def _by_rules(self, raised: Raised) -> Iterator[tuple[str, str, Voice]]:
         units = self._codes({raised.row["unit_id"]})
         clock, policy = raised.row["clock"], raised.row["rule"]
         for rule in self.rules:
-            is_told = rule.tells(raised.row["step"], clock=clock, policy=policy, units=units, category=raised.category)
-            if is_told and not self._is_muted(rule.name, raised):
+            about = {"clock": clock, "policy": policy, "units": units, "category": raised.category}
+            if any(rule.tells(step, **about) for step in raised.steps) and not self._is_muted(rule.name, raised):
                 if rule.name in self.groups:
                     at = self._open_at(rule, raised.row["unit_id"], quiet=None)
                     voice = Voice(at=at, severity=rule.severity, rule=rule.name, told_as="group")
@@ -180,12 +181,11 @@ async def make_teller(
     )
 
 
-async def supersede(
-    connection: AsyncConnection, messages: Sequence[Message], former_ids: Collection[int], *, now: datetime
-) -> None:
-    """Take back what a recipient would hear tomorrow of a lower step, now that they hear of a higher one.
+async def supersede(connection: AsyncConnection, messages: Sequence[Message], former_ids: Collection[int]) -> None:
+    """Take back what a person would hear later of a lower step, now that they hear of a higher one.
 
-    Only what waits for its hour and for nothing else; what was tried already goes on.
+    Only what was not tried yet, because it waits for its hour or because nobody was there to send it. Webhooks and the
+    console hear of every step.
     """
     hearing = {
         (alert.row["complaint_id"], alert.row["clock"], alert.row["rule"], each.channel, each.recipient)
@@ -199,7 +199,7 @@ async def supersede(
         .add_columns(Alert.complaint_id, Alert.clock, Alert.rule)
         .join(Alert, Alert.id == Delivery.alert_id)
         .where(Delivery.alert_id.in_(former_ids), Delivery.state == DeliveryState.PENDING)
-        .where(Delivery.attempts == 0, Delivery.next_attempt_at > now)
+        .where(Delivery.attempts == 0, Delivery.channel.in_((EMAIL, CHAT)))
         .where(~exists().where(DeliveryAlert.delivery_id == Delivery.id))
     )
     rows = [

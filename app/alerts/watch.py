@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.alerts.ladder import Climb, Firing, LadderKey, climb, ladder_of, level_of, silent, stored_of
+from app.alerts.ladder import Climb, Firing, LadderKey, climb, ladder_of, level_of, passed_steps, silent, stored_of
 from app.alerts.outbox import Raised, put
 from app.alerts.reviewing import needs_review, review
 from app.alerts.telling import make_teller, supersede
@@ -74,7 +74,7 @@ async def sweep(connection: AsyncConnection, rules: Rulebook, *, now: datetime, 
     if batch.raised:
         teller = await make_teller(connection, rules, batch.raised, now=now)
         messages = [each for alerts in _by_complaint(batch.raised) for each in teller.messages(alerts)]
-        await supersede(connection, messages, batch.former_ids(), now=now)
+        await supersede(connection, messages, batch.former_ids())
         await put(connection, batch.raised, messages)
     await connection.execute(_ADVANCE, batch.advances)
     return Swept(len(batch.raised), len(clocks) - len(batch.raised))
@@ -206,8 +206,21 @@ class _Batch:
             "fired_at": fired_at,
             "raised_at": self._now,
         }
-        again = (former.id, former.round + 1) if former is not None else (0, 1)
-        self.raised.append(Raised(row, clock.complaint_unit_id, clock.assignee_id, clock.category_code, *again))
+        self.raised.append(
+            Raised(
+                row,
+                clock.complaint_unit_id,
+                clock.assignee_id,
+                clock.category_code,
+                id=former.id if former is not None else 0,
+                round=former.round + 1 if former is not None else 1,
+                missed=() if _is_first_sight(clock, fired_at) else self._missed(clock, step),
+            )
+        )
+
+    def _missed(self, clock: Any, step: int) -> Sequence[int]:
+        policy = self._rules.policy_by_id[clock.policy_version_id]
+        return passed_steps(policy, above=clock.raised_step, step=step - 1)
 
 
 def _firing(clock: Any, climbed: Climb) -> Firing | None:
@@ -219,8 +232,13 @@ def _firing(clock: Any, climbed: Climb) -> Firing | None:
         complaint_id=clock.complaint_id,
         step=step,
         due_at=clock.due_at,
-        is_first_sight=clock.raised_step == 0 and at <= clock.received_at,
+        is_first_sight=_is_first_sight(clock, at),
     )
+
+
+def _is_first_sight(clock: Any, fired_at: datetime) -> bool:
+    """Whether a step had passed before we knew the complaint."""
+    return bool(clock.raised_step == 0 and fired_at <= clock.received_at)
 
 
 _clock: Table = SlaClock.__table__  # type: ignore[assignment]

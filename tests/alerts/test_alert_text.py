@@ -110,14 +110,14 @@ def test_both_languages_have_the_same_words() -> None:
     ],
 )
 def test_who_is_told(recipient: Recipient, is_told: bool) -> None:
-    heard = told([recipient], units=frozenset({"dinas-a", "kota"}), level=Level.BREACH, clock="respond")
+    heard = told([recipient], units=frozenset({"dinas-a", "kota"}), levels=[Level.BREACH], clock="respond")
     assert heard == ([recipient] if is_told else [])
 
 
 def test_what_is_unrouted_is_told_to_those_who_cover_the_whole_tree() -> None:
     whole = Recipient(channel="webhook", name="whole")
     inspectors = Recipient(channel="webhook", name="kota", units=frozenset({"kota"}))
-    assert told([whole, inspectors], units=frozenset(), level=Level.NOTICE, clock="respond") == [whole]
+    assert told([whole, inspectors], units=frozenset(), levels=[Level.NOTICE], clock="respond") == [whole]
 
 
 def test_at_first_sight_the_highest_step_speaks_and_between_equals_the_earliest_due() -> None:
