@@ -56,7 +56,7 @@ async def test_a_source_that_somebody_holds_is_not_due(station):
 
 async def test_a_pull_that_is_stopped_gives_its_lease_back_at_once(station, feeds):
     feeds.jaki, feeds.page_size = [jaki(CODE, "12 08:00"), jaki(OTHER, "12 09:00")], 1
-    feeds.fail["reports"] = lambda request: Answer(drips=True) if "cursor" in request.query else None
+    feeds.fail["reports"] = lambda request: Answer(body=b"{}", drips=True) if "cursor" in request.query else None
     pulling = asyncio.create_task(station.pull("jaki"))
     while len(feeds.asked("reports")) < 2:
         await asyncio.sleep(0.01)
