@@ -104,13 +104,18 @@ class Jobs:
         lease = timedelta(seconds=self.plant.settings.lease_seconds)
         return Bench(self.plant.engine, self.plant.rulebooks, process_name(), lease, utc_now)
 
-    async def finish(self) -> None:
-        """Let running pulls and ticks end, for as long as is decent.
+    async def finish(self, patience: timedelta) -> None:
+        """Let running pulls and ticks end; a pull that takes longer than `patience` is stopped, its lease given back.
 
         The scheduler cancels what still runs, and a statement that is cut off on its way to SQLite's thread may leave
         that thread waiting, and the process with it.
         """
-        if at_work := {*self.running.values(), *self.ticking}:
+        pulls = set(self.running.values())
+        if pulls:
+            await asyncio.wait(pulls, timeout=patience.total_seconds())
+        for pull in pulls:
+            pull.cancel()
+        if at_work := {*pulls, *self.ticking}:
             await asyncio.wait(at_work, timeout=STOP_PATIENCE.total_seconds())
 
     def guarded(self, name: str, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
@@ -201,8 +206,8 @@ def build_scheduler(jobs: Jobs) -> AsyncIOScheduler:
     return scheduler
 
 
-async def run_worker(plant: Plant, stop: asyncio.Event) -> None:
-    """Work until `stop` is set; running pulls are let finish."""
+async def run_worker(plant: Plant, stop: asyncio.Event, *, patience: timedelta = STOP_PATIENCE) -> None:
+    """Work until `stop` is set; running pulls may take as long as `patience` to finish."""
     async with AsyncExitStack() as stack:
         jobs = Jobs(plant, await stack.enter_async_context(open_post(plant)), utc_now())
         await jobs.beat()
@@ -213,7 +218,7 @@ async def run_worker(plant: Plant, stop: asyncio.Event) -> None:
         _log.info("worker started", name=process_name())
         await stop.wait()
         scheduler.remove_all_jobs()
-        await jobs.finish()
+        await jobs.finish(patience)
         scheduler.shutdown(wait=False)
         _log.info("worker stopped", name=process_name())
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +24,7 @@ import uvicorn
 from app.clock import utc_now
 from app.commands.frame import open_plant, open_settings, run, say
 from app.commands.people import ACTOR
-from app.commands.serving import listen, serve_web
+from app.commands.serving import listen, serve_web, stop_on_signals
 from app.complaint.roles import Role
 from app.db.migrate import upgrade
 from app.db.session import writing
@@ -171,8 +171,11 @@ def _work(settings: Settings) -> None:
 
 
 async def _work_on(settings: Settings) -> None:
+    stop = asyncio.Event()
+    stop_on_signals(stop)
     async with open_plant(settings) as plant:
-        await run_worker(plant, asyncio.Event())
+        # Whoever starts the demo again waits neither for a pull to end nor for its lease.
+        await run_worker(plant, stop, patience=timedelta())
 
 
 def _free_port() -> int:

@@ -107,11 +107,16 @@ def worker() -> None:
 
 async def _work(settings: Settings) -> None:
     stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with open_plant(settings) as plant:
+        await run_worker(plant, stop)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """From now on a signal that ends programs sets `stop` instead."""
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    async with open_plant(settings) as plant:
-        await run_worker(plant, stop)
 
 
 def migrate(as_json: Json = False) -> None:

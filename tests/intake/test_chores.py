@@ -24,6 +24,7 @@ from app.worker import Jobs
 from connectors.contract import Batch, Complainant
 from connectors.contract import Reject as Bad
 from tests.conftest import ROOT
+from tests.connectors.servers import Answer
 from tests.intake.feeds import always, jaki
 from tests.intake.records import incoming, said
 from tests.intake.station import VAULT
@@ -159,7 +160,7 @@ async def test_a_worker_that_is_told_to_stop_lets_its_ticks_end(plant):
 
     ticks = [asyncio.create_task(jobs.guarded("tick", job)()) for job in (slow, failing)]
     await asyncio.sleep(0)
-    stopping = asyncio.create_task(jobs.finish())
+    stopping = asyncio.create_task(jobs.finish(timedelta()))
     await asyncio.sleep(0)
     assert not stopping.done()
     goes_on.set()
@@ -167,3 +168,18 @@ async def test_a_worker_that_is_told_to_stop_lets_its_ticks_end(plant):
     assert ends == ["slow"]
     assert [tick.exception() for tick in ticks] == [None, None]
     assert not jobs.ticking
+
+
+async def test_a_worker_that_is_told_to_stop_stops_a_pull_that_takes_too_long(station, plant, feeds):
+    feeds.fail["reports"] = lambda request: Answer(body=b"{}", drips=True)
+    async with writing(plant.engine) as connection:
+        await connection.execute(update(Source).values(next_run_at=utc_now() - timedelta(seconds=1)))
+    jobs = Jobs(plant, None, utc_now())
+    await jobs.pull()
+    while not feeds.asked("reports"):
+        await asyncio.sleep(0.01)
+    await jobs.finish(timedelta())
+    assert not jobs.running
+    source = await station.source("jaki")
+    assert source.lease_owner is None
+    assert {row.source_id: row.state for row in await station.rows("source_run")}[source.id] == "lost"
