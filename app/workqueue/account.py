@@ -102,15 +102,17 @@ class _Telling:
         return self._say(account.follows, span=self._counted(account.terms.carried_remaining_s or 0))
 
     def _due(self) -> Iterator[str]:
-        outcome, terms = self.account.outcome, self.account.terms
-        assert outcome.started_at is not None
-        first = first_due(outcome.started_at, terms, self.calendar)
+        outcome, first = self.account.outcome, self._first_due()
         if outcome.due_at is None or first is None:
             return
         if first == outcome.due_at:
             yield self._say("due", at=self._at(first))
         else:
             yield self._say("due_moved", first=self._at(first), at=self._at(outcome.due_at))
+
+    def _first_due(self) -> datetime | None:
+        started_at = self.account.outcome.started_at
+        return None if started_at is None else first_due(started_at, self.account.terms, self.calendar)
 
     def _verdict(self) -> Iterator[str]:
         """What the cycle came to, or how much is left of it."""
@@ -172,19 +174,23 @@ class _Telling:
     # --- what happened on the way -------------------------------------------------------------------------------------
 
     def _pauses(self) -> Iterator[str]:
+        due_at = self._first_due()
         for pause in self.account.pauses:
-            yield from self._pause(pause)
+            yield self._pause(pause)
+            if pause.to_at is not None and pause.due_at is not None and pause.due_at != due_at:
+                yield self._say("then_due", at=self._at(pause.due_at))
+                due_at = pause.due_at
         for wait in self.account.unhonoured:
             yield self._say("not_honoured", start=self._at(wait.at), reason=self._reason(wait), by=self._by(wait.actor))
 
-    def _pause(self, pause: Pause) -> Iterator[str]:
+    def _pause(self, pause: Pause) -> str:
         end = pause.to_at or self.account.as_of
-        span = self._counted(self.calendar.position(end) - self.calendar.position(pause.from_at))
+        covered_s = self.calendar.position(end) - self.calendar.position(pause.from_at)
+        is_worth = covered_s or self.calendar.is_always_open
+        worth = self._say("uncounted" if is_worth else "worth_nothing", span=self._counted(covered_s))
         key = "paused_from" if pause.to_at else "paused_since"
         told = {"start": self._at(pause.from_at), "end": self._at(end), "by": self._by(pause.actor)}
-        yield self._say(key, reason=self._reason(pause), span=span, **told)
-        if pause.to_at is not None and pause.due_at is not None:
-            yield self._say("then_due", at=self._at(pause.due_at))
+        return self._say(key, reason=self._reason(pause), worth=worth, **told)
 
     def _hands(self) -> Iterator[str]:
         hands = self.account.hands

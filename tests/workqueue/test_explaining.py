@@ -173,6 +173,19 @@ async def test_a_pause_says_who_asked_and_what_it_covered_and_where_the_due_time
     assert "Paused: waiting for the complainant (by Ani), 2 hours not counted" in table(resumed, "en")
 
 
+async def test_a_pause_out_of_hours_is_told_as_worth_nothing_and_moves_no_due_time(desk: Desk) -> None:
+    await add_office(desk)
+    target = {"target_unit": "working_minute", "target_amount": 8 * 60, "calendar": "office"}
+    await add_policy(desk, "office", honours=["awaiting_complainant"], **target)
+    found = await desk.report("JK1", NOON, unit="sudin")
+    await desk.move(found, Move.ACCEPT, now=NOON + HOUR)
+    await desk.move(found, Move.ASK_COMPLAINANT, text="Di mana?", now=NOON + 6 * HOUR)
+    await desk.move(found, Move.COMPLAINANT_ANSWERED, now=NOON + 7 * HOUR)
+    told = prose(await account(desk, found, clock="resolve", policy="office", now=NOON + DAY), "id")
+    assert "pukul 19.00 WIB (oleh Gita): seluruhnya di luar jam kerja." in told
+    assert "Tenggat menjadi" not in told
+
+
 async def test_a_wait_that_a_policy_gives_no_pause_for_is_said_and_counted(desk: Desk) -> None:
     await add_policy(desk, "strict", target_amount=60)
     found = await desk.report("JK1", NOON, unit="kelurahan-a")
