@@ -18,7 +18,7 @@ demo: $(READY) ## Start everything with a make-believe city (PORT=8000)
 	@exec $(BIN)/tanggap demo --port $(PORT)
 
 test: $(READY) ## Run every test, on SQLite and PostgreSQL
-	@$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 3 --dist worksteal $(PYTEST_ARGS)
 
 lint: $(READY) ## Check style, format and types
 	@$(BIN)/ruff check .
