@@ -117,7 +117,7 @@ async def _prepare(settings: Settings, keys: Keys, feeds_url: str) -> None:
 
 
 def _announce(port: int, keys: Keys) -> None:
-    """Print the three lines once the page answers."""
+    """Print the three lines once the page answers, and where to look when the alerts of 30 days have gone by."""
     address = f"http://{_LOOPBACK}:{port}"
     with httpx.Client(trust_env=False) as client:
         while not _answers(client, f"{address}/healthz"):
@@ -127,6 +127,20 @@ def _announce(port: int, keys: Keys) -> None:
     typer.echo(f"Token: {keys.token}")
     say("Keluhan 30 hari terakhir sedang ditarik; Ctrl+C untuk berhenti.")
     say("(The last 30 days are being pulled; Ctrl+C stops.)")
+    with httpx.Client(trust_env=False, headers={"Authorization": f"Bearer {keys.token}"}) as client:
+        while not _is_filled(client, f"{address}/api/v1/sources"):
+            time.sleep(1)
+    say(f"Semua keluhan sudah masuk. Buka {address} dan masuk sebagai {USERNAME} / {keys.password}")
+    say("(Every complaint is in: open that address and sign in.)")
+
+
+def _is_filled(client: httpx.Client, url: str) -> bool:
+    """Whether every source has been read through once."""
+    try:
+        answer = client.get(url)
+    except httpx.TransportError:
+        return False
+    return answer.is_success and all(each["complete_through"] for each in answer.json()["items"])
 
 
 def _answers(client: httpx.Client, url: str) -> bool:
