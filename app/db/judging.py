@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, FromClause, and_, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from app.db.tables.complaints import SlaClock
@@ -29,8 +29,8 @@ def speaks() -> ColumnElement[bool]:
     )
 
 
-def speaks_looked_up() -> ColumnElement[bool]:
-    """The same, looked up for each row by itself.
+def speaks_looked_up(rows: FromClause = SlaClock.__table__) -> ColumnElement[bool]:
+    """The same of `rows`, which have the columns of `sla_clock`, looked up for each row by itself.
 
     For conditions that keep few of very many rows: a join with itself would read the whole table for them.
     """
@@ -38,13 +38,13 @@ def speaks_looked_up() -> ColumnElement[bool]:
     first = (
         select(other.id)
         .where(
-            other.complaint_id == SlaClock.complaint_id,
-            other.clock == SlaClock.clock,
-            other.cycle == SlaClock.cycle,
+            other.complaint_id == rows.c.complaint_id,
+            other.clock == rows.c.clock,
+            other.cycle == rows.c.cycle,
         )
         .order_by(other.due_at.asc().nulls_last(), other.family)
         .limit(1)
-        .correlate(SlaClock)
+        .correlate(rows)
         .scalar_subquery()
     )
-    return SlaClock.id == first
+    return rows.c.id == first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -41,16 +41,19 @@ _STINT = ("complaint_id", "unit_id", "assigned_at", "ended_at", "held_s")
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Complaints, cycles (by `speaks` one row of each) and stints; `at` is the instant, None where it is now."""
+    """Complaints, cycles and stints; `at` is the instant, None where it is now.
+
+    `speaks` says which of some rows of `clock` speak for their cycles, None where all do.
+    """
 
     complaint: FromClause
     clock: FromClause
     stint: FromClause
-    speaks: tuple[ColumnElement[bool], ...] = ()
+    speaks: Callable[[FromClause], ColumnElement[bool]] | None = None
     at: datetime | None = None
 
 
-LIVE = Ground(_complaint, _clock, _stint, (speaks_looked_up(),))
+LIVE = Ground(_complaint, _clock, _stint, speaks_looked_up)
 """The rows as they stand."""
 
 
