@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.alerts.directory import Directory, Reached, read_directory
 from app.alerts.groups import GROUP, read_groups
 from app.alerts.hours import Quiet, office_of, when
-from app.alerts.ladder import Recipient, level_of, told
+from app.alerts.ladder import BREACH_STEP, Level, Recipient, level_of, told
 from app.alerts.mutes import Mute, is_muted, mutes_at
 from app.alerts.notifiers import CHAT, CONSOLE, EMAIL
 from app.alerts.outbox import Message, Raised, refresh, withdraw
@@ -105,8 +105,9 @@ class Teller:
         return [each.message() for each in found.values()]
 
     def _everybody(self, raised: Raised) -> Sequence[Recipient]:
+        """Webhooks hear of the levels that they asked for; of those that were missed only a breach still matters."""
         units = self._codes({raised.row["unit_id"], raised.holder_id})
-        levels = {level_of(step) for step in raised.steps}
+        levels = {level_of(raised.row["step"]), *({Level.BREACH} if BREACH_STEP in raised.missed else ())}
         return told(self.everybody, units=units, levels=levels, clock=raised.row["clock"])
 
     def _by_rules(self, raised: Raised) -> Iterator[tuple[str, str, Voice]]:
