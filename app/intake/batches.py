@@ -57,7 +57,7 @@ class BatchStore:
         return tally
 
     async def _store_complaints(self, connection: AsyncConnection, complaints: Sequence[IncomingComplaint]) -> Tally:
-        changed = await self._changed(connection, complaints)
+        changed = [storable(each) for each in await self._changed(connection, complaints)]
         tally = Tally()
         for _ in range(len(complaints) - len(changed)):
             tally.count(Verdict.SKIP)
@@ -107,16 +107,18 @@ class BatchStore:
 
 
 def split_unfit(batch: Batch) -> tuple[list[IncomingComplaint], list[Reject]]:
-    """The complaints that our tables can hold, and the rejects with those that they cannot; what is nested too deeply
-    in a raw record stands there as its JSON text."""
-    fit, rejects = [], [replace(each, raw=_shallow(each.raw)) if _is_deep(each.raw) else each for each in batch.rejects]
-    for each in batch.complaints:
-        kept = replace(each, raw=_shallow(each.raw)) if _is_deep(each.raw) else each
-        if len(each.external_id) > _MAX_ID:
-            rejects.append(Reject(kept.raw, f"the id is longer than {_MAX_ID} characters"))
-        else:
-            fit.append(kept)
-    return fit, rejects
+    """The complaints that our tables can hold, and the rejects with those that they cannot."""
+    fit = [each for each in batch.complaints if len(each.external_id) <= _MAX_ID]
+    too_long = f"the id is longer than {_MAX_ID} characters"
+    unfit = [Reject(each.raw, too_long) for each in batch.complaints if len(each.external_id) > _MAX_ID]
+    return fit, [
+        replace(each, raw=_shallow(each.raw)) if _is_deep(each.raw) else each for each in (*batch.rejects, *unfit)
+    ]
+
+
+def storable(complaint: IncomingComplaint) -> IncomingComplaint:
+    """The complaint with its raw record as it can be kept: what is nested too deeply stands there as its JSON text."""
+    return replace(complaint, raw=_shallow(complaint.raw)) if _is_deep(complaint.raw) else complaint
 
 
 def raw_records(batch: Batch) -> Iterator[Raw]:

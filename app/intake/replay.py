@@ -13,7 +13,7 @@ from app.complaint.errors import NotFound
 from app.db.states import RejectState, RunKind
 from app.db.tables.sources import Reject as RejectRow
 from app.db.tables.sources import SourceRecord
-from app.intake.batches import split_unfit, undetailed
+from app.intake.batches import split_unfit, storable, undetailed
 from app.intake.beside import Desk, store_beside
 from app.intake.connecting import RereadingConnector
 from app.intake.rejects import REJECT
@@ -101,7 +101,7 @@ def _read(connector: RereadingConnector, raw: Any) -> IncomingComplaint | Reject
     if isinstance(found, Reject):
         return found
     fit, unfit = split_unfit(Batch((found,), (), None))
-    return undetailed(connector, fit[0]) if fit else unfit[0]
+    return undetailed(connector, storable(fit[0])) if fit else unfit[0]
 
 
 async def _outdated(connection: AsyncConnection, source_id: int, rows: Sequence[Row[Any]]) -> set[int]:
