@@ -1,7 +1,8 @@
 """What a page of the queue costs beside the same SQL and bytes without us: `python -m bench.workqueue`.
 
 The service runs as `tanggap serve`; the raw limit is a bare framework's answer that runs the same statements through
-the bare driver. Both are asked in turns by one client over one connection.
+the bare driver. Both are asked in turns by one client over one connection. With several sizes the same days get more
+past behind them, so that the pages that are compared hold as much.
 """
 
 from __future__ import annotations
@@ -46,12 +47,13 @@ def main() -> None:
     """Take every figure twice for each size and print both takes; with several sizes, how the figures grow."""
     parser = argparse.ArgumentParser(prog="python -m bench.workqueue", description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000], help="complaints, one or more sizes (100000)")
+    parser.add_argument("--daily", type=int, default=1_000, help="complaints on a day of the city (1000)")
     parser.add_argument("--requests", type=int, default=200, help="requests for each figure (200)")
     add_url_option(parser)
     add_filled_option(parser)
     options = parser.parse_args()
     show_machine("Queue")
-    found = _given(options.filled) if options.filled else _filled(options.url, options.rows)
+    found = _given(options.filled) if options.filled else _filled(options.url, options.rows, options.daily)
     medians = {held.rows["complaint"]: _measure(url, held, options.requests) for url, held in found}
     sizes = sorted(medians)
     for smaller, larger in pairwise(sizes):
@@ -65,12 +67,13 @@ def _given(urls: Sequence[str]) -> Iterator[tuple[str, Filled]]:
         yield url, count(url)
 
 
-def _filled(url: str | None, sizes: Sequence[int]) -> Iterator[tuple[str, Filled]]:
-    """A database of each size, filled for this run alone."""
+def _filled(url: str | None, sizes: Sequence[int], daily: int) -> Iterator[tuple[str, Filled]]:
+    """A database of each size, filled for this run alone, up to one and the same instant."""
+    until = utc_now().replace(microsecond=0)
     with open_databases(url) as databases:
         for rows in sizes:
             with databases.fresh() as fresh:
-                yield fresh, fill(fresh, Past(rows, utc_now().replace(microsecond=0)))
+                yield fresh, fill(fresh, Past(rows, until, daily=daily))
 
 
 def _measure(url: str, filled: Filled, requests: int) -> dict[str, float]:
