@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
 from app.complaint.errors import Forbidden, InvalidInput, NotFound
-from app.complaint.lifecycle import STEPS, Move, Status, legal_moves
+from app.complaint.lifecycle import STEPS, Move, legal_moves
 from app.complaint.roles import covers
 from app.db.freshness import Freshness, read_freshness
 from app.db.tables.people import Officer, OfficerUnit
@@ -108,7 +108,7 @@ async def read_case(
     Raises: NotFound, when the complaint has no such cycle.
     """
     card = await read_one(connection, complaint_id, asker, rules, now=now)
-    steps = await _steps(connection, card["status"], asker, is_claimed=card["assignee"] is not None)
+    steps = await _steps(connection, card, asker)
     works = asker.works and asker.officer_id is not None
     can_assign = any(step.move is Move.ASSIGN for step in steps)
     return Case(
@@ -137,12 +137,26 @@ async def _history(connection: AsyncConnection, complaint_id: int, asker: Asker)
     return found[::-1]
 
 
-async def _steps(connection: AsyncConnection, status: Status, asker: Asker, *, is_claimed: bool) -> list[Step]:
-    """What the status and the asker's role allow; who holds a complaint is not asked to take it once more."""
-    moot = Move.CLAIM if is_claimed else Move.RELEASE
-    moves = [each for each in legal_moves(status) if each is not moot and _may(each, asker)]
+async def _steps(connection: AsyncConnection, card: ComplaintDetail, asker: Asker) -> list[Step]:
+    """What the status, the asker's role and the one who holds the complaint allow."""
+    moot = await _moot(connection, card["assignee"], asker)
+    moves = [each for each in legal_moves(card["status"]) if each not in moot and _may(each, asker)]
     reasons = await read_reasons(connection) if {Move.REJECT, Move.ASK_COMPLAINANT} & set(moves) else {}
     return [_step(move, reasons, asker) for move in moves]
+
+
+async def _moot(connection: AsyncConnection, holder: str | None, asker: Asker) -> Set[Move]:
+    """What would be refused: to take what is taken, and to give back what nobody, or somebody else, holds."""
+    if holder is None:
+        return {Move.RELEASE}
+    if asker.leads or await _goes_by(connection, holder, asker):
+        return {Move.CLAIM}
+    return {Move.CLAIM, Move.RELEASE}
+
+
+async def _goes_by(connection: AsyncConnection, username: str, asker: Asker) -> bool:
+    found = await connection.scalar(select(Officer.id).where(Officer.username == username))
+    return found is not None and found == asker.officer_id
 
 
 def _step(move: Move, reasons: Mapping[Move, Sequence[Reason]], asker: Asker) -> Step:

@@ -110,6 +110,21 @@ async def test_who_may_not_take_a_move_is_not_offered_it(door: Door, desk: Desk)
     assert "assign" in _moves((await leader.get(PAGE)).text)
 
 
+async def test_only_its_holder_and_who_leads_are_offered_to_give_a_complaint_back(
+    door: Door, desk: Desk, officer: Visitor
+) -> None:
+    await desk.report(CODE, NOON - DAY, unit="kelurahan-a")
+    assert "release" not in _moves((await officer.get(PAGE)).text)
+    assert "release" in _moves((await _take(officer, "claim")).text)
+    colleague = await _signed_in(door, "joko", "officer", "kelurahan-a")
+    offered = _moves((await colleague.get(PAGE)).text)
+    assert "respond" in offered and {"claim", "release"}.isdisjoint(offered)
+    leader = await _signed_in(door, "ketua", "supervisor", "kota")
+    assert "release" in _moves((await leader.get(PAGE)).text)
+    given_back = await _take(leader, "release")
+    assert "claim" in _moves(given_back.text) and "release" not in _moves(given_back.text)
+
+
 async def test_what_goes_wrong_is_told_and_nothing_typed_is_lost(desk: Desk, officer: Visitor) -> None:
     await desk.report(CODE, NOON - DAY, unit="kelurahan-a")
     answer = await _take(officer, "forward", unit="planet mars", reason="Bukan wilayah kami")
