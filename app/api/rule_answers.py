@@ -197,7 +197,9 @@ class PreviewAnswer(BaseModel):
 
 
 class ProgressAnswer(BaseModel):
-    """How far the clocks have followed; `total` and `visited` count complaints, `moved` clocks."""
+    """How far the clocks have followed; `total` and `visited` count complaints, `moved` clocks.
+
+    Complaints that officers move meanwhile follow by themselves: they leave `total` at the end."""
 
     state: RecalculationState
     reverts: bool

@@ -185,7 +185,9 @@ async def _save(connection: AsyncConnection, bench: Bench, task: Task, ids: list
 
 
 async def _finish(connection: AsyncConnection, task: Task, now: datetime) -> None:
+    """The end; what officers' moves brought over meanwhile had not to be visited and counts no longer."""
     ended = {"state": RecalculationState.DONE, "finished_at": now, "lease_owner": None, "lease_until": None}
+    ended["total"] = _run.c.visited
     await connection.execute(update(_run).where(_run.c.id == task.id).values(ended))
     state = ProposalState.REVERTED if task.reverts else ProposalState.APPLIED
     await connection.execute(update(_proposal).where(_proposal.c.id == task.proposal_id).values(state=state))

@@ -201,12 +201,17 @@ async def test_two_workers_do_not_take_the_same_change(hall: Hall) -> None:
 async def test_a_move_that_meets_the_new_rules_first_puts_them_on_record(hall: Hall) -> None:
     open_ones = {row["complaint_id"]: row for row in (await hall.clocks(is_open=True)).values()}
     chosen = next(row.id for row in await hall.rows("complaint") if row.status == "in_progress" and row.id in open_ones)
-    await hall.approve(await hall.propose(CALENDAR, "office", rules=SHORT))
+    proposal = await hall.propose(CALENDAR, "office", rules=SHORT)
+    await hall.approve(proposal)
+    assert await recalculation._take(hall.bench("dead", span=timedelta(0))) is not None
+    counted = (await hall.proposal(proposal)).recalculations[0].total
     await hall.move(chosen, Move.SUBMIT, now=NOW)
     told = [row for row in await hall.rows("complaint_event") if row.kind == "recalculated"]
     assert {row.complaint_id for row in told} == {chosen}
     assert {row.details["proposal"] for row in told} == {None}
     await hall.work()
+    run = (await hall.proposal(proposal)).recalculations[0]
+    assert counted is not None and run.visited == run.total == counted - 1
     assert await hall.differences() == []
     told = [row for row in await hall.rows("complaint_event") if row.kind == "recalculated"]
     keys = [(row.complaint_id, *(row.details[name] for name in ("clock", "cycle", "family"))) for row in told]
