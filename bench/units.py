@@ -41,6 +41,8 @@ from bench.past import Past
 _ZONE = ZoneInfo("Asia/Jakarta")
 _GOAL = Goal.within(3)
 _GROWTH_GOAL = Goal.within(1.3)
+_ENOUGH_S = 1.0
+"""For how long what is quick is asked again and again: a machine that is shared is slow for seconds."""
 _OPEN = """
     SELECT count(*), count(*) FILTER (WHERE next_due_at < %(now)s),
         count(*) FILTER (WHERE next_due_at >= %(now)s AND next_due_at < %(now)s + interval '1 day'),
@@ -99,7 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.units", description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000], help="complaints, one or more sizes (100000)")
     parser.add_argument("--daily", type=int, default=1_000, help="complaints on a day of the city (1000)")
-    parser.add_argument("--times", type=int, default=7, help="runs of each figure, of which the quickest counts (7)")
+    parser.add_argument("--times", type=int, default=7, help="runs of each figure, at least; the quickest counts (7)")
     add_url_option(parser)
     add_filled_option(parser)
     options = parser.parse_args()
@@ -133,7 +135,7 @@ async def _measure(url: str, filled: Filled, times: int) -> dict[str, float]:
     best: dict[str, float] = {}
     async with reading(engine) as ours, await psycopg.AsyncConnection.connect(plain_dsn(url), autocommit=True) as bare:
         place = await _place(ours, bare)
-        print(f"sizes:    {filled}\n          {len(place.everyone)} units; the quickest of {times} runs")
+        print(f"sizes:    {filled}\n          {len(place.everyone)} units; the quickest of {times} runs or more")
         for take in (1, 2):
             figures = [await _figure(question, times) for question in _questions(place)]
             show_table(f"take {take} at {filled.rows['complaint']:,} complaints", figures)
@@ -175,9 +177,9 @@ def _questions(place: Place) -> Iterator[Question]:
 
 
 async def _figure(question: Question, times: int) -> Figure:
-    """The quickest of some runs; ours and the raw limit take turns."""
+    """The quickest of some runs, and of many of what takes milliseconds; ours and the raw limit take turns."""
     best: Mapping[Work, list[float]] = {question.raw: [], question.work: []}
-    for _ in range(times + 1):
+    while len(best[question.work]) <= times or sum(best[question.work]) < _ENOUGH_S:
         for each, taken in best.items():
             begun = time.perf_counter()
             await each()
