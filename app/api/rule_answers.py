@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictInt
 from app.api.bodies import Sent
 from app.api.instants import Instant
 from app.db.states import ProposalState, RecalculationState, RuleKind
-from app.rules.checks import Finding, Findings
+from app.rules.findings import Finding, Findings
 from app.rules.impact import ClockMove
 from app.rules.proposals import ProposalEntry
 from app.rules.versions import Rule, Version

@@ -24,16 +24,19 @@ from app.api.rule_answers import (
 from app.db.session import writing
 from app.db.states import RuleKind
 from app.dependencies import House, HouseDep, Now, Reading, Writing
+from app.intake.walk_in import DESK
 from app.people.audit import Details, record
 from app.people.callers import Caller
 from app.rules import drafting, versions
 from app.rules.drafting import Wish
 from app.rules.proposals import read_proposal
 from app.rules.versions import NewRule
+from connectors.registry import CONNECTORS
 
 router = APIRouter(prefix="/admin", tags=["rules"])
 
 CALENDAR, POLICY = RuleKind.CALENDAR, RuleKind.POLICY
+_KINDS = (*CONNECTORS, DESK)
 Name = Annotated[str, Path(min_length=1, max_length=60)]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version, by its number.")]
 Confirmed = Annotated[ConfirmBody | None, Body()]
@@ -178,7 +181,7 @@ def _given(asked: CalendarBody | PolicyBody) -> dict[str, Any]:
 
 def _policy_wish(name: str, asked: PolicyBody, number: int | None = None) -> Wish:
     new = NewRule(asked.family, asked.clock)
-    return Wish(kind=POLICY, name=name, given=_given(asked), number=number, new=new)
+    return Wish(kind=POLICY, name=name, given=_given(asked), number=number, new=new, kinds=_KINDS)
 
 
 async def _page(
@@ -192,10 +195,7 @@ async def _page(
 
 
 async def _draft(connection: AsyncConnection, wish: Wish, caller: Caller, today: date, now: datetime) -> RuleAnswer:
-    rule = await versions.find_rule(connection, wish.kind, wish.name, wish.new)
-    content = versions.read_content(rule, wish.given, today=today)
-    versions.demand_sound(await versions.find_faults(connection, rule, content, today=today))
-    drafted = await versions.add_version(connection, rule, content, actor=caller.name, now=now)
+    drafted = await drafting.add_draft(connection, wish, today=today, actor=caller.name, now=now)
     details: Details = {"version": drafted.versions[-1].number}
     subject = f"{wish.kind} {wish.name}"
     await record(connection, actor=caller.name, action=f"{wish.kind}.draft", subject=subject, details=details, now=now)

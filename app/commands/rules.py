@@ -18,21 +18,24 @@ from app.complaint.errors import DomainError, InvalidInput
 from app.db.scope import WHOLE
 from app.db.session import reading, writing
 from app.db.states import RuleKind
+from app.intake.walk_in import DESK
 from app.people.audit import Details, record
 from app.pulling import Plant
 from app.rules import drafting, versions
-from app.rules.checks import Findings
 from app.rules.drafting import Wish
+from app.rules.findings import Findings
 from app.rules.impact import unit_names
 from app.rules.versions import NewRule, Rule, Version
 from app.rules.what_if import Question, ask
 from app.sla.clock import Target, parse_target
 from app.sla.fields import day, instant, is_day
+from connectors.registry import CONNECTORS
 
 calendar = typer.Typer(help="Working calendars and their versions.", no_args_is_help=True)
 policy = typer.Typer(help="Policies (targets of the clocks) and their versions.", no_args_is_help=True)
 
 CALENDAR, POLICY = RuleKind.CALENDAR, RuleKind.POLICY
+_KINDS = (*CONNECTORS, DESK)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 File = Annotated[str, typer.Argument(help="The version as JSON; - is standard input.")]
@@ -207,11 +210,7 @@ def _create(wish: Wish, *, as_json: bool) -> None:
 async def _draft(wish: Wish) -> Rule:
     now = utc_now()
     async with open_plant() as plant, writing(plant.engine) as connection:
-        today = _today(plant, now)
-        rule = await versions.find_rule(connection, wish.kind, wish.name, wish.new)
-        content = versions.read_content(rule, wish.given, today=today)
-        versions.demand_sound(await versions.find_faults(connection, rule, content, today=today))
-        drafted = await versions.add_version(connection, rule, content, actor=ACTOR, now=now)
+        drafted = await drafting.add_draft(connection, wish, today=_today(plant, now), actor=ACTOR, now=now)
         details: Details = {"version": drafted.versions[-1].number}
         subject = f"{wish.kind} {wish.name}"
         await record(connection, actor=ACTOR, action=f"{wish.kind}.draft", subject=subject, details=details, now=now)
@@ -275,7 +274,7 @@ def _calendar_wish(name: str, file: str, effective_on: str | None, source: str |
 def _policy_wish(name: str, file: str, family: str | None, clock: str | None) -> Wish:
     given = _read_json(file)
     stated = family or given.pop("family", None), clock or given.pop("clock", None)
-    return Wish(kind=POLICY, name=name, given=given, new=NewRule(*stated))
+    return Wish(kind=POLICY, name=name, given=given, new=NewRule(*stated), kinds=_KINDS)
 
 
 def _read_json(file: str) -> dict[str, Any]:

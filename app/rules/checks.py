@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import chain
 
@@ -18,37 +18,12 @@ from app.db.tables.sources import Category
 from app.db.tables.units import Unit
 from app.rules.contents import CalendarContent, Content, PolicyContent
 from app.rules.feasible import is_within_reach, shut_from
+from app.rules.findings import Finding, Findings
+from app.rules.words import unknown
 from app.sla.calendars import CalendarRules
 
 CLOCKS = ("respond", "resolve", "coordinate", "handle", "validate", "update")
 _DECREE_MONTH = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong or doubtful; `is_new` is one that the version in force does not have."""
-
-    code: str
-    field: str
-    message: str
-    is_new: bool = True
-
-    def to_json(self) -> dict[str, object]:
-        """The finding as it is shown."""
-        return {"code": self.code, "field": self.field, "message": self.message, "is_new": self.is_new}
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What checking a version came to."""
-
-    errors: tuple[Finding, ...] = ()
-    warnings: tuple[Finding, ...] = ()
-
-    @property
-    def doubts(self) -> tuple[Finding, ...]:
-        """The warnings that somebody must confirm before the version is published."""
-        return tuple(warning for warning in self.warnings if warning.is_new)
 
 
 async def check(
@@ -121,9 +96,9 @@ async def _policy_errors(connection: AsyncConnection, content: PolicyContent, to
     categories = set(await connection.scalars(select(Category.code)))
     reasons = set(await connection.scalars(select(ReasonCode.code).where(ReasonCode.kind == "pause")))
     errors = [
-        *_unknown(calendars.keys(), "calendar", "published calendar", [content.calendar]),
-        *_unknown(categories, "applies.categories", "category", content.applies.categories),
-        *_unknown(reasons, "honours", "reason for a pause", content.honours),
+        *unknown(calendars.keys(), "calendar", "published calendar", [content.calendar]),
+        *unknown(categories, "applies.categories", "category", content.applies.categories),
+        *unknown(reasons, "honours", "reason for a pause", content.honours),
         *await _unknown_units(connection, "applies.units", content.applies.units),
     ]
     if content.max_extensions and content.extension_cap_s is None:
@@ -134,15 +109,9 @@ async def _policy_errors(connection: AsyncConnection, content: PolicyContent, to
     return errors
 
 
-def _unknown(known: Set[str], field: str, what: str, named: Sequence[str]) -> Iterator[Finding]:
-    for each in named:
-        if each not in known:
-            yield Finding("unknown", field, f"there is no {what} {each}")
-
-
 async def _unknown_units(connection: AsyncConnection, field: str, codes: Sequence[str]) -> list[Finding]:
     known = set(await connection.scalars(select(Unit.code).where(Unit.code.in_(codes)))) if codes else set()
-    return list(_unknown(known, field, "unit", codes))
+    return list(unknown(known, field, "unit", codes))
 
 
 async def _policy_warnings(

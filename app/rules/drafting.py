@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -12,9 +12,9 @@ from app.complaint.errors import Conflict, InvalidInput
 from app.db.rulebook import Rulebooks
 from app.db.session import reading
 from app.db.states import ProposalState, RuleKind
-from app.rules import impact, proposals, versions
-from app.rules.checks import Finding, Findings
+from app.rules import impact, proposals, versions, words
 from app.rules.contents import Content
+from app.rules.findings import Finding, Findings
 from app.rules.impact import ClockMove
 from app.rules.versions import NewRule, Rule, Version
 from app.sla.fields import InvalidField
@@ -32,13 +32,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A version of a rule: the number of a draft, or the content itself."""
+    """A version of a rule: the number of a draft, or the content itself; `kinds` are the kinds of sources there are."""
 
     kind: RuleKind
     name: str
     given: Mapping[str, object]
     number: int | None = None
     new: NewRule = NewRule()  # noqa: RUF009 - it is frozen
+    kinds: Collection[str] = ()
 
 
 async def prepare(
@@ -51,15 +52,27 @@ async def prepare(
     async with reading(engine) as connection:
         rule, wanted = await _find(connection, wish, today)
         content = wanted.content if isinstance(wanted, Version) else wanted
-        findings = await versions.find_faults(connection, rule, content, today=today)
+        findings = await _find_faults(connection, rule, content, wish.kinds, today)
         versions.demand_sound(findings)
         rules = impact.rules_with(await rulebooks.current(connection), rule, content, now=now)
         names = await impact.unit_names(connection)
     reach = versions.reach_of(rule, None, content)
     async with reading(replica) as connection:
         foreseen = await impact.foresee(connection, rules, reach, now=now)
+        findings = await _with_unseen(connection, findings, rule, content)
     warnings = [warning.to_json() for warning in findings.warnings]
     return Draft(rule, wanted, findings, {**foreseen.to_json(names), "warnings": warnings})
+
+
+async def add_draft(connection: AsyncConnection, wish: Wish, *, today: date, actor: str, now: datetime) -> Rule:
+    """The rule with one draft more, its last version; nothing is in force by it.
+
+    Raises: InvalidInput, InvalidField.
+    """
+    rule = await versions.find_rule(connection, wish.kind, wish.name, wish.new)
+    content = versions.read_content(rule, wish.given, today=today)
+    versions.demand_sound(await _find_faults(connection, rule, content, wish.kinds, today))
+    return await versions.add_version(connection, rule, content, actor=actor, now=now)
 
 
 async def store(connection: AsyncConnection, draft: Draft, *, reason: str, actor: str, now: datetime) -> int:
@@ -83,7 +96,8 @@ async def validate(connection: AsyncConnection, wish: Wish, *, today: date) -> F
     except (InvalidField, InvalidInput) as bad:
         return Findings(errors=(Finding("malformed", bad.field, bad.message),))
     content = wanted.content if isinstance(wanted, Version) else wanted
-    return await versions.find_faults(connection, rule, content, today=today)
+    found = await _find_faults(connection, rule, content, wish.kinds, today)
+    return await _with_unseen(connection, found, rule, content)
 
 
 async def foreseen_moves(
@@ -122,6 +136,18 @@ async def _find(connection: AsyncConnection, wish: Wish, today: date) -> tuple[R
     if version.published_at is not None:
         raise Conflict(f"{wish.kind} {wish.name} version {wish.number} is published already")
     return rule, version
+
+
+async def _find_faults(
+    connection: AsyncConnection, rule: Rule, content: Content, kinds: Collection[str], today: date
+) -> Findings:
+    found = await versions.find_faults(connection, rule, content, today=today)
+    return replace(found, errors=(*found.errors, *words.unknown_kinds(content, kinds)))
+
+
+async def _with_unseen(connection: AsyncConnection, found: Findings, rule: Rule, content: Content) -> Findings:
+    base = rule.in_force.content if rule.in_force is not None else None
+    return replace(found, warnings=(*found.warnings, *await words.unseen(connection, content, base)))
 
 
 def _in_force(rule: Rule) -> int | None:

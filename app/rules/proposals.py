@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from app.complaint.errors import Conflict, Forbidden, NotFound
 from app.db.rejudge import Reach
 from app.db.states import ProposalState, RecalculationState, RuleKind
 from app.db.tables.rules import Proposal, Recalculation
-from app.rules import versions
+from app.rules import versions, words
 from app.rules.contents import Content
 from app.rules.versions import Rule, Version
 
@@ -111,7 +111,9 @@ async def approve(
     version = rule.by_id(row.version_id)
     findings = await versions.find_faults(connection, rule, version.content, today=today)
     versions.demand_sound(findings)
-    versions.demand_confirmed(findings, confirm=confirm)
+    # Looking for the words anew would keep everybody from the rules, so what the preview said of them stands.
+    told = words.told_unseen(row.preview.get("warnings", ()))
+    versions.demand_confirmed(replace(findings, warnings=(*findings.warnings, *told)), confirm=confirm)
     reach = versions.reach_of(rule, version)
     await versions.publish(connection, rule, version, actor=actor, now=now)
     await _decide(connection, proposal_id, ProposalState.APPROVED, actor, None, now)

@@ -15,8 +15,9 @@ from app.db.changes import RULES, claim_rules, count_up
 from app.db.rejudge import Reach, reached
 from app.db.states import RuleKind
 from app.db.tables.rules import Calendar, CalendarVersion, Policy, PolicyVersion
-from app.rules.checks import CLOCKS, Findings, check
+from app.rules.checks import CLOCKS, check
 from app.rules.contents import CalendarContent, Content, PolicyContent, parse_calendar, parse_policy
+from app.rules.findings import Findings
 from app.sla.calendars import parse_rules
 from app.sla.clock import Target, TargetUnit
 from app.sla.fields import text

@@ -58,6 +58,7 @@ def test_people_read_versions_and_doubts_line_by_line(tanggap) -> None:
         (("calendar", "validate", "night", "-"), {**NIGHT, "timezone": "WIB"}, "rules.timezone"),
         (("calendar", "validate", "night", "-", "--effective-on", "besok"), NIGHT, "effective_on"),
         (("policy", "validate", "law.decide", "-"), {"calendar": "night"}, "calendar"),
+        (("policy", "validate", "law.decide", "-"), {"applies": {"connectors": ["lapr"]}}, "applies.connectors"),
         (("policy", "validate", "new", "-", "--clock", "lunch", "--family", "city"), SIX_DAYS, "clock"),
     ],
 )
@@ -66,6 +67,13 @@ def test_what_is_wrong_ends_with_1_and_is_named(tanggap, arguments, content, fie
     assert (ran.code, ran.document["valid"]) == (1, False)
     assert [error["field"] for error in ran.document["errors"]] == [field]
     assert field in ran.err
+
+
+def test_a_misspelt_kind_of_source_is_told_with_the_nearest_one(tanggap) -> None:
+    misspelt = {"applies": {"connectors": ["lapr"]}}
+    ran = tanggap("policy", "create", "law.decide", "-", given=given(misspelt))
+    assert ran.code == 1
+    assert "applies.connectors: there is no kind of source lapr; the nearest is lapor" in ran.err
 
 
 def test_what_is_doubtful_asks_for_a_confirmation(tanggap) -> None:

@@ -115,6 +115,8 @@ async def test_a_recalculated_clock_says_in_its_history_what_it_was(hall: Hall, 
             "target.amount",
         ),
         (f"{POLICY}/proposals", {"calendar": "nowhere", "reason": "x"}, 422, "calendar"),
+        (f"{POLICY}/proposals", {"applies": {"connectors": ["jakii"]}, "reason": "x"}, 422, "applies.connectors"),
+        (f"{POLICY}/versions", {"applies": {"connectors": ["jakii"]}}, 422, "applies.connectors"),
         (f"{POLICY}/proposals", {"effective_on": "kemarin", "reason": "x"}, 422, "effective_on"),
         (f"{POLICY}/proposals", {"family": "city", "reason": "x"}, 422, "family"),
         (f"{ADMIN}/policies/new/proposals", {"target": TWO_DAYS["target"], "basis": "x", "reason": "x"}, 422, "family"),
@@ -169,6 +171,27 @@ async def test_a_calendar_that_nobody_uses_is_published_at_once(hall: Hall, door
     assert (await door.client.post(f"{path}/versions", json={"rules": OFFICE}, headers=headers)).status_code == 201
     published = await door.client.post(f"{path}/versions/1/publish", headers=headers)
     assert (published.status_code, published.json()["version_in_force"]) == (200, 1)
+
+
+async def test_a_word_that_no_complaint_ever_had_is_doubtful_until_it_is_confirmed(hall: Hall, door: Door) -> None:
+    first, second = await door.token(name="satu"), await door.token(name="dua")
+    applies = {"connectors": ["jaki", "desk"], "channels": ["JAKI", "JAK1"], "classifications": ["keluhan"]}
+    content = {**TWO_DAYS, "applies": applies}
+    found = (await door.client.post(f"{POLICY}/validate", json=content, headers=first)).json()
+    told = [(each["code"], each["field"], each["message"]) for each in found["warnings"]]
+    assert found["valid"]
+    assert told == [
+        ("unseen", "applies.channels", "no complaint ever had the channel JAK1; the nearest is JAKI"),
+        ("unseen", "applies.classifications", "no complaint ever had the classification keluhan"),
+    ]
+    made = await door.client.post(f"{POLICY}/proposals", json={**content, "reason": "x"}, headers=first)
+    assert made.json()["preview"]["warnings"] == found["warnings"]
+    path = f"{PROPOSALS}/{made.json()['id']}/approve"
+    assert "JAK1" in assert_problem(await door.client.post(path, headers=second), 409, "conflict")["detail"]
+    assert (await door.client.post(path, json={"confirm": True}, headers=second)).status_code == 200
+    await hall.work()
+    again = (await door.client.post(f"{POLICY}/validate", json={}, headers=first)).json()
+    assert {each["is_new"] for each in again["warnings"]} == {False}
 
 
 async def test_proposals_are_listed_and_refused(hall: Hall, door: Door) -> None:

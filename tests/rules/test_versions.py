@@ -11,8 +11,8 @@ from app.complaint.errors import Conflict, InvalidInput, NotFound
 from app.db.session import reading
 from app.db.states import RuleKind
 from app.rules import drafting
-from app.rules.checks import Finding
 from app.rules.contents import parse_calendar, parse_policy
+from app.rules.findings import Finding
 from app.rules.versions import NewRule
 from app.sla.fields import InvalidField
 from tests.rules.hall import OFFICE, SHORT, TODAY, Hall
