@@ -260,9 +260,13 @@ DeskDep = Annotated[Desk, Depends(desk_of)]
 
 async def _looking(request: Request) -> AsyncIterator[AsyncConnection]:
     desk = await desk_of(request)
-    # What was known earlier is put together from what has changed since and what has not: no change may come between.
-    opened = snapshot if request.query_params.get("as_of") else reading
-    async with opened(desk.engine) as connection:
+    async with reading(desk.engine) as connection:
+        yield connection
+
+
+async def _surveying(request: Request) -> AsyncIterator[AsyncConnection]:
+    desk = await desk_of(request)
+    async with snapshot(desk.engine) as connection:
         yield connection
 
 
@@ -275,6 +279,8 @@ Asking = Annotated[AsyncConnection, Depends(_asking, scope="function")]
 Writing = Annotated[AsyncConnection, Depends(_writing, scope="function")]
 Looking = Annotated[AsyncConnection, Depends(_looking, scope="function")]
 """As `Asking`, of the replica where there is one: what lists, status and dashboards show may be a moment old."""
+Surveying = Annotated[AsyncConnection, Depends(_surveying, scope="function")]
+"""As `Looking`, of one state of the database: figures that several statements sum must not disagree in one answer."""
 
 
 def session_of(request: Request) -> OpenSession | None:

@@ -22,7 +22,7 @@ from app.db.tables.alerts import Delivery
 from app.db.tables.complaints import Complaint, SlaClock
 from app.db.tables.sources import Reject
 from app.db.tables.units import Unit
-from app.dependencies import HouseDep, Looking, Now, Someone, caller_of
+from app.dependencies import HouseDep, Now, Someone, Surveying, caller_of
 
 router = APIRouter(tags=["system"])
 
@@ -64,7 +64,7 @@ async def _allowed(request: Request, house: HouseDep, _counted: Someone) -> None
 
 
 @router.get("/metrics", dependencies=[Depends(_allowed)], response_class=Response)
-async def metrics(request: Request, connection: Looking, now: Now) -> Response:
+async def metrics(request: Request, connection: Surveying, now: Now) -> Response:
     """Prometheus text; needs a token unless `METRICS_PUBLIC` is on."""
     requests: RequestMetrics = request.app.state.metrics
     figures = CollectorRegistry()

@@ -14,7 +14,7 @@ from app.api.instants import rfc3339
 from app.api.unit_answers import unit_name
 from app.api.unit_polling import OUTLOOK
 from app.api.unit_shapes import UnitName
-from app.dependencies import CallerDep, HouseDep, LanguageDep, Looking, Now
+from app.dependencies import CallerDep, HouseDep, LanguageDep, Now, Surveying
 from app.sla.speech import Speech
 from app.units.catalogue import say_pace, say_risks
 from app.units.directory import UnitCard, read_directory
@@ -82,7 +82,7 @@ class OutlookAnswer(UnitOutlook):
 @router.get("/units/{code}/outlook", response_model=OutlookAnswer, responses=UNCHANGED, dependencies=OUTLOOK)
 async def outlook(
     request: Request,
-    connection: Looking,
+    connection: Surveying,
     caller: CallerDep,
     house: HouseDep,
     now: Now,

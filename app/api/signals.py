@@ -15,7 +15,7 @@ from app.api.sheets import WantsCsv, sheet
 from app.api.unit_answers import period_span, unit_name
 from app.api.unit_polling import SIGNALS
 from app.api.unit_shapes import PeriodSpan, UnitName
-from app.dependencies import CallerDep, HouseDep, Language, LanguageDep, Looking, Now
+from app.dependencies import CallerDep, HouseDep, Language, LanguageDep, Now, Surveying
 from app.units.catalogue import say_signal
 from app.units.directory import read_directory
 from app.units.periods import DEFAULT, Period, read_period
@@ -65,7 +65,7 @@ async def _period(house: HouseDep, now: Now, period: Span = DEFAULT) -> Period:
 @router.get("/units/{code}/signals", response_model=SignalsAnswer, responses=_CSV | UNCHANGED, dependencies=SIGNALS)
 async def signals(
     request: Request,
-    connection: Looking,
+    connection: Surveying,
     caller: CallerDep,
     house: HouseDep,
     now: Now,

@@ -17,7 +17,7 @@ from app.api.unit_shapes import ClockAmong, FormerPeriod, Frame, PartFigures, Si
 from app.api.unit_sheets import Spoken
 from app.complaint.clocks import Rulebook
 from app.db.scope import WHOLE
-from app.dependencies import CallerDep, HouseDep, Looking
+from app.dependencies import CallerDep, HouseDep, Surveying
 from app.people.callers import Caller
 from app.units.directory import Directory, UnitCard, read_directory
 from app.units.figures import CLOCKS, percent
@@ -33,7 +33,7 @@ from app.units.status import Status, read_parts, read_statuses
 class StatusDesk:
     """One question about the status of units; `ground` is where it is counted."""
 
-    connection: Looking
+    connection: Surveying
     caller: Caller
     directory: Directory
     rules: Rulebook
@@ -172,7 +172,7 @@ def _median(clock: str, status: Status, *, is_hidden: bool) -> Standing:
 
 
 async def _status_desk(
-    connection: Looking, caller: CallerDep, house: HouseDep, moment: MomentDep, narrowing: NarrowingDep
+    connection: Surveying, caller: CallerDep, house: HouseDep, moment: MomentDep, narrowing: NarrowingDep
 ) -> StatusDesk:
     rules = await house.rulebooks.current(connection)
     directory = await read_directory(connection, caller.scope, rules.ancestors)

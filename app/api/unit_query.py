@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 
 from app.complaint.errors import InvalidInput
-from app.dependencies import HouseDep, Looking, Now
+from app.dependencies import HouseDep, Now, Surveying
 from app.units.links import Query as Filter
 from app.units.periods import DEFAULT, Period, before, read_as_of, read_period
 from app.units.slices import By, Cut, with_sources
@@ -71,7 +71,7 @@ class Narrowing:
 
 
 async def _narrowing(
-    connection: Looking, category: Labels = None, channel: Words = None, source: Words = None
+    connection: Surveying, category: Labels = None, channel: Words = None, source: Words = None
 ) -> Narrowing:
     given = {"category": category, "channel": channel, "source": source}
     values = {name: _values(name, text) for name, text in given.items()}

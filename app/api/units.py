@@ -19,7 +19,7 @@ from app.api.unit_polling import ONE_UNIT, OVERVIEW, RIGHT_BELOW, TREE
 from app.api.unit_query import ExtrasDep, TrendBy
 from app.api.unit_shapes import StatusAnswer, StatusPage, UnitAnswer, UnitNode, UnitTree
 from app.api.unit_sheets import SHEET_HEADER, part_rows, sheet_row
-from app.dependencies import CallerDep, HouseDep, Looking, Now
+from app.dependencies import CallerDep, HouseDep, Now, Surveying
 from app.units.directory import Directory, read_directory
 
 router = APIRouter(tags=["units"])
@@ -34,12 +34,12 @@ class Desk:
     """What every answer about units is made of: the caller's part of the tree, and the instant."""
 
     request: Request
-    connection: Looking
+    connection: Surveying
     directory: Directory
     now: datetime
 
 
-async def _desk(request: Request, connection: Looking, caller: CallerDep, house: HouseDep, now: Now) -> Desk:
+async def _desk(request: Request, connection: Surveying, caller: CallerDep, house: HouseDep, now: Now) -> Desk:
     rules = await house.rulebooks.current(connection)
     return Desk(request, connection, await read_directory(connection, caller.scope, rules.ancestors), now)
 

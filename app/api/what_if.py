@@ -12,7 +12,7 @@ from app.api.bodies import Sent
 from app.api.instants import parse_from, parse_to
 from app.api.rule_answers import TargetBody
 from app.complaint.errors import InvalidInput
-from app.dependencies import HouseDep, Looking, Now
+from app.dependencies import HouseDep, Now, Surveying
 from app.rules.impact import unit_names
 from app.rules.what_if import Question, ask
 from app.sla.clock import parse_target
@@ -34,7 +34,7 @@ class WhatIfBody(Sent):
 
 @router.post("/what-if")
 async def what_if(
-    asked: WhatIfBody, connection: Looking, house: HouseDep, caller: SupervisorDep, now: Now
+    asked: WhatIfBody, connection: Surveying, house: HouseDep, caller: SupervisorDep, now: Now
 ) -> dict[str, Any]:
     """The same cycles twice, by unit: under the rules in force and under what is supposed.
 

@@ -16,7 +16,7 @@ from app.dashboard.catalogue import LANGUAGES
 from app.dashboard.insight import Insight, read_insight
 from app.dashboard.rendering import render
 from app.dashboard.wording import Wording
-from app.dependencies import CallerDep, HouseDep, Looking, Now, session_of
+from app.dependencies import CallerDep, HouseDep, Now, Surveying, session_of
 from app.people.callers import Caller
 from app.units.periods import DEFAULT, read_as_of, read_period
 
@@ -88,7 +88,7 @@ async def _wish(
 class Reader:
     """Somebody signed in, and what they look at."""
 
-    connection: Looking
+    connection: Surveying
     caller: Caller
     rules: Rulebook
     wish: Wish
@@ -123,7 +123,7 @@ class Reader:
 
 async def _reader(
     request: Request,
-    connection: Looking,
+    connection: Surveying,
     caller: CallerDep,
     house: HouseDep,
     now: Now,

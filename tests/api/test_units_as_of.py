@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.units.periods import before, read_period
-from tests.api.amid import written_amid
+from tests.api.amid import all_gone, written_amid
 from tests.api.door import Door
 from tests.api.test_unit_answers import Caller
 from tests.units.city import WIB
@@ -126,6 +126,25 @@ async def test_what_is_written_meanwhile_takes_nothing_from_an_earlier_instant(m
     async with written_amid(admin.door, before="complaint_rows") as written:
         assert await admin.get("/overview", as_of=_then()) == alone
     assert written
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "second"),
+    [
+        ("/overview", {}, "happened"),
+        ("/units/status", {}, "happened"),
+        ("/units/dinas/status", {"by": "source", "compare": "previous,sisters"}, "happened"),
+        ("/units/kota/signals", {}, "given"),
+        ("/units/kota/outlook", {}, "goes_on"),
+    ],
+)
+async def test_what_is_written_between_two_statements_is_in_no_figure_of_the_answer(
+    month: Month, admin: Caller, path: str, query: dict[str, str], second: str
+) -> None:
+    alone = await admin.get(path, **query)
+    async with written_amid(admin.door, before=second, write=all_gone) as written:
+        assert await admin.get(path, **query) == alone
+    assert written and await admin.get(path, **query) != alone
 
 
 async def test_as_of_answers_add_up_on_every_level(month: Month, admin: Caller) -> None:
