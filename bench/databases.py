@@ -38,16 +38,6 @@ def add_url_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_filled_option(parser: argparse.ArgumentParser) -> None:
-    """Let the user name databases that are filled already."""
-    parser.add_argument(
-        "--filled",
-        metavar="URL",
-        nargs="+",
-        help="PostgreSQL databases that `bench.generator` has filled: measured as they are, one after the other",
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Databases:
     """A server with one migrated and seeded database, of which any number of copies can be had."""

@@ -32,11 +32,11 @@ from app.units.periods import Period, before, read_period
 from app.units.slices import WHOLE_CUT, knife
 from app.units.status import Group, below, gather_open, read_statuses
 from app.units.tallies import open_tallies
-from bench.databases import add_filled_option, add_url_option, open_databases, plain_dsn, show_database
+from bench.databases import plain_dsn
 from bench.figures import Figure, Goal, show_table
-from bench.generator import Filled, count, fill
+from bench.generator import Filled
 from bench.machine import show_machine
-from bench.past import Past
+from bench.sizes import add_size_options, each_size
 
 _ZONE = ZoneInfo("Asia/Jakarta")
 _GOAL = Goal.within(3)
@@ -99,34 +99,14 @@ class Place:
 def main() -> None:
     """Take every figure twice for each size and print both takes; with several sizes, how the figures grow."""
     parser = argparse.ArgumentParser(prog="python -m bench.units", description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000], help="complaints, one or more sizes (100000)")
-    parser.add_argument("--daily", type=int, default=1_000, help="complaints on a day of the city (1000)")
+    add_size_options(parser)
     parser.add_argument("--times", type=int, default=7, help="runs of each figure, at least; the quickest counts (7)")
-    add_url_option(parser)
-    add_filled_option(parser)
     options = parser.parse_args()
     show_machine("Units")
-    found = _given(options.filled) if options.filled else _filled(options.url, options.rows, options.daily)
-    best = {held.rows["complaint"]: asyncio.run(_measure(url, held, options.times)) for url, held in found}
+    best = {held.rows["complaint"]: asyncio.run(_measure(url, held, options.times)) for url, held in each_size(options)}
     for smaller, larger in pairwise(sorted(best)):
         grown = (Figure(what, best[larger][what], best[smaller][what], _GROWTH_GOAL) for what in best[larger])
         show_table(f"growth: ours at {larger:,} / at {smaller:,} complaints, the same days", grown)
-
-
-def _given(urls: Sequence[str]) -> Iterator[tuple[str, Filled]]:
-    """Databases that are filled already."""
-    for url in urls:
-        show_database(url, where="given database")
-        yield url, count(url)
-
-
-def _filled(url: str | None, sizes: Sequence[int], daily: int) -> Iterator[tuple[str, Filled]]:
-    """A database of each size, filled for this run alone, up to one and the same instant."""
-    until = utc_now().replace(microsecond=0)
-    with open_databases(url) as databases:
-        for rows in sizes:
-            with databases.fresh() as fresh:
-                yield fresh, fill(fresh, Past(rows, until, daily=daily))
 
 
 async def _measure(url: str, filled: Filled, times: int) -> dict[str, float]:

@@ -17,16 +17,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from app.clock import utc_now
 from app.settings import Settings
 from bench.bare import Known
-from bench.databases import add_filled_option, add_url_option, open_databases, plain_dsn, show_database
+from bench.databases import plain_dsn
 from bench.figures import Figure, Goal, percentile, show_table
-from bench.generator import Filled, count, fill
+from bench.generator import Filled
 from bench.machine import show_machine
-from bench.past import Past
 from bench.questions import Question, asking
 from bench.serving import Caller, serving
+from bench.sizes import add_size_options, each_size
 
 _SECRET = "a benchmark has nothing to hide from anybody"
 _ROUNDS = 8
@@ -49,34 +48,14 @@ class Times:
 def main() -> None:
     """Take every figure twice for each size and print both takes; with several sizes, how the figures grow."""
     parser = argparse.ArgumentParser(prog="python -m bench.workqueue", description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000], help="complaints, one or more sizes (100000)")
-    parser.add_argument("--daily", type=int, default=1_000, help="complaints on a day of the city (1000)")
+    add_size_options(parser)
     parser.add_argument("--requests", type=int, default=200, help="requests for each figure (200)")
-    add_url_option(parser)
-    add_filled_option(parser)
     options = parser.parse_args()
     show_machine("Queue")
-    found = _given(options.filled) if options.filled else _filled(options.url, options.rows, options.daily)
-    medians = {held.rows["complaint"]: _measure(url, held, options.requests) for url, held in found}
+    medians = {held.rows["complaint"]: _measure(url, held, options.requests) for url, held in each_size(options)}
     sizes = sorted(medians)
     for smaller, larger in pairwise(sizes):
         show_table(f"growth: p50 at {larger:,} / at {smaller:,}", _growth(medians[smaller], medians[larger]))
-
-
-def _given(urls: Sequence[str]) -> Iterator[tuple[str, Filled]]:
-    """Databases that are filled already."""
-    for url in urls:
-        show_database(url, where="given database")
-        yield url, count(url)
-
-
-def _filled(url: str | None, sizes: Sequence[int], daily: int) -> Iterator[tuple[str, Filled]]:
-    """A database of each size, filled for this run alone, up to one and the same instant."""
-    until = utc_now().replace(microsecond=0)
-    with open_databases(url) as databases:
-        for rows in sizes:
-            with databases.fresh() as fresh:
-                yield fresh, fill(fresh, Past(rows, until, daily=daily))
 
 
 def _measure(url: str, filled: Filled, requests: int) -> dict[str, float]:
