@@ -182,9 +182,14 @@ async def _lease_due(
 
 
 async def _put_off(connection: AsyncConnection, delivery_ids: Collection[str], now: datetime) -> None:
-    """Leave them to whoever looks after the sweep has caught up, once; they count as not tried."""
+    """Leave them to whoever looks after the sweep has caught up; this attempt does not count."""
     if delivery_ids:
-        untried = {"attempts": 0, "lease_owner": None, "lease_until": None, "next_attempt_at": now + _FOR_THE_SWEEP}
+        untried = {
+            "attempts": Delivery.attempts - 1,
+            "lease_owner": None,
+            "lease_until": None,
+            "next_attempt_at": now + _FOR_THE_SWEEP,
+        }
         await connection.execute(update(Delivery).where(Delivery.id.in_(delivery_ids)).values(untried))
 
 

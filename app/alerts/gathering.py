@@ -16,7 +16,7 @@ from app.alerts.groups import GROUP, Group, read_groups
 from app.alerts.mutes import muted_alerts
 from app.alerts.notifiers import CHAT, EMAIL, WEBHOOK, Endpoint, Notice, Person, Room
 from app.db.states import DeliveryKind
-from app.db.tables.alerts import Alert, Delivery, DeliveryAlert, Webhook
+from app.db.tables.alerts import Alert, AlertReview, Delivery, DeliveryAlert, Webhook
 from app.db.tables.complaints import Complaint, SlaClock
 from app.db.tables.people import Officer
 from app.db.tables.rules import Policy
@@ -39,6 +39,8 @@ class Batch:
     officers: Mapping[int, Any]
     groups: Mapping[str, Group]
     muted: Collection[int]
+    changed: Collection[int]
+    """The complaints that the sweep has to look at again."""
 
     def stands(self, row: Any) -> bool:
         """Whether there is still somebody to tell, and a reason to tell them."""
@@ -53,15 +55,18 @@ class Batch:
         return row.kind is not DeliveryKind.ALERT or bool(self._standing(row))
 
     def is_overtaken(self, row: Any, now: datetime) -> bool:
-        """Whether nobody sent it to its person for a while, and meanwhile its clock has passed a step not yet raised.
+        """Whether the sweep may take it back from its person and has not come to it yet.
 
-        The sweep that raises that step takes it back, where the same person hears of the higher one.
+        Its complaint may be another's by now. Or nobody sent it for a while, and meanwhile its clock has passed a step
+        not yet raised: the sweep that raises that step takes it back, where the same person hears of the higher one.
         """
-        is_late = row.attempts == 1 and now - row.next_attempt_at > _LATE
-        if not is_late or row.kind is not DeliveryKind.ALERT or row.channel not in (EMAIL, CHAT):
+        if row.kind is not DeliveryKind.ALERT or row.channel not in (EMAIL, CHAT):
             return False
-        fires = [alert.next_fire_at for alert in self._standing(row)]
-        return any(each is not None and each < now for each in fires)
+        standing = self._standing(row)
+        if any(alert.complaint_id in self.changed for alert in standing):
+            return True
+        is_late = row.attempts == 1 and now - row.next_attempt_at > _LATE
+        return is_late and any(each.next_fire_at is not None and each.next_fire_at < now for each in standing)
 
     def notice(self, row: Any) -> Notice:
         """The message of a delivery that stands."""
@@ -114,7 +119,11 @@ async def read_batch(connection: AsyncConnection, delivery_ids: Sequence[str], *
     alerts = {row.id: row for row in await connection.execute(_ALERTS.where(Alert.id.in_(alert_ids)))}
     groups = await read_groups(connection) if any(_rule(row) is not None for row in rows) else {}
     muted = await muted_alerts(connection, alert_ids, now)
-    return Batch(rows, alerts_of, alerts, await _officers(connection, rows), groups, muted)
+    marks = select(AlertReview.complaint_id).where(
+        AlertReview.complaint_id.in_({alert.complaint_id for alert in alerts.values()})
+    )
+    changed = set(await connection.scalars(marks)) if alerts else set()
+    return Batch(rows, alerts_of, alerts, await _officers(connection, rows), groups, muted, changed)
 
 
 async def _officers(connection: AsyncConnection, rows: Sequence[Any]) -> dict[int, Any]:

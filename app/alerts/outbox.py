@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Table, bindparam, exists, insert, select, union_all, update
+from sqlalchemy import Table, bindparam, delete, exists, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.changes import reserve_ids
@@ -80,6 +80,20 @@ async def post(connection: AsyncConnection, messages: Sequence[Message]) -> None
         rows = [_delivery_row(each) for each in messages]
         await connection.execute(insert(_delivery), rows)
         await _join(connection, {row["id"]: each.others for row, each in zip(rows, messages, strict=True)})
+
+
+async def post_again(connection: AsyncConnection, messages: Mapping[str, Message]) -> None:
+    """Let deliveries that were withdrawn, by their ids, go after all, as these messages say.
+
+    One that is being sent at this moment keeps its lease: it goes again only if it does not arrive.
+    """
+    for id_, message in messages.items():
+        row = _delivery_row(message)
+        again = {name: row[name] for name in ("state", "attempts", "next_attempt_at", "payload")}
+        withdrawn = Delivery.id == id_, Delivery.state == DeliveryState.WITHDRAWN
+        await connection.execute(update(Delivery).where(*withdrawn).values(again))
+    await connection.execute(delete(DeliveryAlert).where(DeliveryAlert.delivery_id.in_(messages)))
+    await _join(connection, {id_: each.others for id_, each in messages.items()})
 
 
 def message_id() -> str:

@@ -1,4 +1,4 @@
-"""Complaints whose clocks changed after they were told of: what does not stand is taken back, and corrected if told."""
+"""Complaints that changed after they were told of: what does not stand is taken back, and corrected if told."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.alerts.corrections import correct
 from app.alerts.ladder import BREACH_STEP, following, stands_up_to, stored_of
 from app.alerts.outbox import withdraw_alerts
+from app.alerts.readdressing import Standing, readdress
 from app.complaint.clocks import ACKNOWLEDGED, Rulebook
 from app.db.tables.alerts import Alert, AlertReview
 from app.db.tables.complaints import Complaint, SlaClock
@@ -31,7 +32,7 @@ async def review(connection: AsyncConnection, rules: Rulebook, *, now: datetime,
 
     Steps that their clock, as its history reads now, never reached are cleared; whoever was told of such a breach is
     told of the correction, and the ladder goes on from where the clock stands. What waits to be sent about a clock
-    that does not run any more is withdrawn.
+    that does not run any more is withdrawn; the rest goes to who answers for the complaint now.
     """
     wanted = await _lock_changed(connection, limit)
     if not wanted:
@@ -79,6 +80,7 @@ class _Work:
     wrong: list[Any] = field(default_factory=list)
     """Of these the alerts of breaches that never were."""
     stopped: list[int] = field(default_factory=list)
+    standing: list[Standing] = field(default_factory=list)
     moved: list[dict[str, Any]] = field(default_factory=list)
     advances: list[dict[str, Any]] = field(default_factory=list)
 
@@ -104,8 +106,10 @@ class _Work:
     def _keep(self, alert: Any, clock: Any) -> None:
         if clock.state is not State.RUNNING:
             self.stopped.append(alert.id)
-        elif clock.due_at != alert.due_at and alert.acknowledged_at is None:
-            self.moved.append({"id_": alert.id, "due": clock.due_at})
+        elif alert.acknowledged_at is None:
+            self.standing.append(Standing(alert, clock))
+            if clock.due_at != alert.due_at:
+                self.moved.append({"id_": alert.id, "due": clock.due_at})
 
     def _highest(self, clock: Any | None) -> int:
         """The highest step that stands; none of a clock that nothing judges any more."""
@@ -129,6 +133,7 @@ class _Work:
             await connection.execute(_MOVE, self.moved)
         if self.advances:
             await connection.execute(_ADVANCE, self.advances)
+        await readdress(connection, self.rules, self.standing, now=self.now)
 
 
 _alert: Table = Alert.__table__  # type: ignore[assignment]

@@ -20,6 +20,7 @@ _HEADER = (
     Complaint.id, Complaint.version, Complaint.is_open, Complaint.unit_id, Complaint.queue_at, Complaint.connectors,
     Complaint.category, Complaint.category_code, Complaint.channel, Complaint.classification, Complaint.policy_families,
     Complaint.source_due_at, Complaint.is_history, Complaint.next_due_at, Complaint.status, Complaint.received_at,
+    Complaint.assignee_id,
 )  # fmt: skip
 _EVENT = tuple(getattr(ComplaintEvent, each.name) for each in fields(CaseEvent))
 _history = (

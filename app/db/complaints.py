@@ -19,7 +19,7 @@ from app.complaint.lifecycle import OPEN, TERMINAL
 from app.db.bulk import insert_rows
 from app.db.case_rows import Stored, read_stored, slot_rows
 from app.db.changes import next_change, reserve_ids
-from app.db.corrections import corrections, has_told_otherwise
+from app.db.corrections import corrections, has_told_others, has_told_otherwise
 from app.db.cursors import PREPARED
 from app.db.moved import entries, moved_by_rules
 from app.db.tables.alerts import AlertReview
@@ -167,6 +167,8 @@ class _Work:
         if stored:
             self._add_former_facts(change, stored.header)
             self._add_consequences(change.complaint_id, added, rows, stored)
+            if has_told_otherwise(stored.clocks, rows) or has_told_others(stored.clocks, stored.header, values):
+                self._put("review", {"complaint_id": change.complaint_id})
         spans = _span_rows(change.complaint_id, case, events, header["received_at"])
         self._add_spans(change.complaint_id, spans, stored)
         self._add_slots(change.complaint_id, values, was, is_sure=change.bumps)
@@ -213,8 +215,6 @@ class _Work:
                 self._put("clock_change", {"id_": former[row.key]["id"], **values})
         for key in former.keys() - {row.key for row in rows}:
             self._put("clock_gone", {"id_": former[key]["id"]})
-        if has_told_otherwise(former, rows):
-            self._put("review", {"complaint_id": complaint_id})
 
     def _add_spans(
         self, complaint_id: int, spans: Mapping[str, Sequence[dict[str, Any]]], stored: Stored | None

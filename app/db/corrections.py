@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from app.complaint.clocks import ClockRow, RowKey
+from app.complaint.clocks import ACKNOWLEDGED, ClockRow, RowKey
 from app.complaint.events import Effect, EventKind, Timing
 from app.sla.clock import State
 
@@ -34,6 +34,14 @@ def has_told_otherwise(former: Mapping[RowKey, Mapping[str, Any]], rows: Sequenc
         row["raised_step"] > 0 and now.get(key) != (row["state"], row["due_at"], row["breached_at"])
         for key, row in former.items()
     )
+
+
+def has_told_others(
+    former: Mapping[RowKey, Mapping[str, Any]], header: Mapping[str, Any], values: Mapping[str, Any]
+) -> bool:
+    """Whether alerts were raised of its clocks and somebody else answers for the complaint than did then."""
+    is_told = any(0 < row["raised_step"] < ACKNOWLEDGED for row in former.values())
+    return is_told and any(values[name] != header[name] for name in ("unit_id", "assignee_id"))
 
 
 def _is_breached(row: Mapping[str, Any], now: datetime) -> bool:

@@ -174,7 +174,7 @@ class AlertMute(Schema):
 
 
 class AlertReview(Schema):
-    """A complaint one of whose clocks changed after it was told of: the sweep looks at what it said."""
+    """A complaint that changed after it was told of, a clock or who answers for it: the sweep looks at what it said."""
 
     __tablename__ = "alert_review"
     id: Mapped[Id]
