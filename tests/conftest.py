@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -20,6 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from app.db.migrate import upgrade
 from app.db.session import make_engine, writing
+from app.people import passwords
 from tests import postgres, spilled
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +38,7 @@ hypothesis.settings.register_profile("nightly", max_examples=2_000, deadline=Non
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 _servers: list[postgres.Server] = []
+_LIGHT = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,6 +81,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _servers.pop().stop()
     if not hasattr(config, "workerinput") and spilled.SPILLS in os.environ:
         Path(os.environ.pop(spilled.SPILLS)).unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def light_hashes() -> Iterator[None]:
+    """Passwords are hashed as in service but for a thousandth of its cost, which is a fifth of a second each.
+
+    Programs that a test starts hash at the full cost; `tests/people/test_passwords.py` holds it to what is asked of it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", lambda: _LIGHT)
+        yield
 
 
 @pytest.fixture(params=DIALECTS)
