@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.digest import make_digests
 from app.alerts.owners import tell_owners
 from app.alerts.replaying import purge_deliveries
-from app.alerts.webhooks import switch_off_failing
+from app.alerts.webhooks import Failed, switch_off_failing, switch_off_gone
 from app.backfilling import reconcile_source, sources_due, work_on_backfill
 from app.clock import utc_now
 from app.complaint.errors import Conflict, DomainError, SourceBusy
@@ -131,15 +132,24 @@ class Chores:
             async with writing(self.plant.engine) as connection:
                 failing_before = now - timedelta(days=settings.webhook_off_days)
                 off = await switch_off_failing(connection, failing_before=failing_before, now=now)
-                await tell_owners(connection, off, zone=settings.zone, now=now)
-                for each in off:
-                    subject = f"webhook:{each.id}"
-                    await record(connection, actor="worker", action="webhook.off", subject=subject, now=now)
-                    _log.warning("webhook switched off, it only failed", webhook=each.id, host=each.host)
+                await self._tell_off(connection, off, now)
         before, gone = now - timedelta(days=settings.delivery_days), True
         while gone:
             async with writing(self.plant.engine) as connection:
                 gone = bool(await purge_deliveries(connection, before=before))
+
+    async def leave_webhooks(self, gone: Collection[int]) -> None:
+        """Switch off webhooks whose receivers said that they are gone for good, unless none ever is."""
+        if gone and self.plant.settings.webhook_off_days:
+            now = utc_now()
+            async with writing(self.plant.engine) as connection:
+                await self._tell_off(connection, await switch_off_gone(connection, gone, now=now), now)
+
+    async def _tell_off(self, connection: AsyncConnection, off: Sequence[Failed], now: datetime) -> None:
+        await tell_owners(connection, off, zone=self.plant.settings.zone, now=now)
+        for each in off:
+            await record(connection, actor="worker", action="webhook.off", subject=f"webhook:{each.id}", now=now)
+            _log.warning("webhook switched off", webhook=each.id, host=each.host)
 
     async def watch(self) -> None:
         """Tell those who run this installation what stays wrong with it."""

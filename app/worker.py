@@ -89,7 +89,8 @@ class Jobs:
 
     async def deliver(self) -> None:
         """Send what is due; a slow target holds up no sweep, since that is a job of its own."""
-        await deliver(self.post)
+        sent = await deliver(self.post)
+        await Chores(self.plant).leave_webhooks(sent.gone)
 
     async def beat(self) -> None:
         """Say that this worker is alive, and forget the ones that have long been gone."""

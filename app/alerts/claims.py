@@ -95,7 +95,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one attempt, and where the delivery stands after it."""
+    """What became of one attempt, and where the delivery stands after it; `is_final`: the other side wants no other."""
 
     claim: Claim
     answer: str
@@ -104,6 +104,7 @@ class Result:
     state: DeliveryState
     next_attempt_at: datetime | None
     now: datetime
+    is_final: bool = False
 
 
 async def is_due(connection: AsyncConnection, *, sends: Sends, now: datetime) -> bool:

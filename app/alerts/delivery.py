@@ -57,12 +57,13 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a round of deliveries came to."""
+    """What a round of deliveries came to; `gone` are the webhooks whose receivers want nothing any more."""
 
     delivered: int = 0
     failed: int = 0
     dead: int = 0
     withdrawn: int = 0
+    gone: frozenset[int] = frozenset()
 
     def __add__(self, other: Sent) -> Sent:
         return Sent(
@@ -70,6 +71,7 @@ class Sent:
             self.failed + other.failed,
             self.dead + other.dead,
             self.withdrawn + other.withdrawn,
+            self.gone | other.gone,
         )
 
 
@@ -154,7 +156,7 @@ def _result(post: Post, claimed: Claim, task: _Task) -> Result:
         pause = None if answer.is_final else pause_after(claimed.attempts, post.retries, claimed.notice.id)
         state = DeliveryState.DEAD if pause is None else DeliveryState.PENDING
         next_attempt_at = None if pause is None else now + pause
-    return Result(claimed, answer.text, asked_at, took_ms, state, next_attempt_at, now)
+    return Result(claimed, answer.text, asked_at, took_ms, state, next_attempt_at, now, is_final=answer.is_final)
 
 
 async def _write_down(post: Post, results: Sequence[Result]) -> Sent:
@@ -178,4 +180,5 @@ async def _write_down(post: Post, results: Sequence[Result]) -> Sent:
         delivered=states.count(DeliveryState.DELIVERED),
         failed=states.count(DeliveryState.PENDING),
         dead=states.count(DeliveryState.DEAD),
+        gone=frozenset(each.claim.webhook_id for each in results if each.is_final and each.claim.webhook_id),
     )

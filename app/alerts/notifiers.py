@@ -137,7 +137,10 @@ class UnreachableNotifier:
 
 
 class WebhookNotifier:
-    """Posts each message to its endpoint, signed as Standard Webhooks says; any 2xx means that it has arrived."""
+    """Posts each message to its endpoint, signed as Standard Webhooks says; any 2xx means that it has arrived.
+
+    Source: Standard Webhooks, "Webhook consumers": 410 says that the receiver is gone and wants nothing any more.
+    """
 
     channel = WEBHOOK
 
@@ -163,6 +166,8 @@ class WebhookNotifier:
             return Answer(False, f"no answer within {self._timeout.total_seconds():g} s")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return Answer(False, f"{type(error).__name__}: {error}"[:200])
+        if status == httpx.codes.GONE:
+            return Answer(False, "HTTP 410: the receiver says that it is gone for good", is_final=True)
         return Answer(httpx.codes.is_success(status), f"HTTP {status}")
 
     async def _status(self, url: str, body: bytes, headers: dict[str, str]) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import httpx
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.alerts.catalogue import CLOCKS
@@ -177,9 +177,12 @@ async def switch_off_failing(connection: AsyncConnection, *, failing_before: dat
 
     What is in the outbox for them keeps its turns and can be replayed.
     """
-    failing = Webhook.is_active, Webhook.off_at.is_(None), Webhook.failing_since < failing_before
-    this = update(Webhook).where(*failing).values(off_at=now)
-    return [_failed(row) for row in await connection.execute(this.returning(*_FAILED))]
+    return await _switch_off(connection, Webhook.failing_since < failing_before, now)
+
+
+async def switch_off_gone(connection: AsyncConnection, webhook_ids: Collection[int], *, now: datetime) -> list[Failed]:
+    """Of these webhooks, whose receivers said that they are gone for good, those that were on until now."""
+    return await _switch_off(connection, Webhook.id.in_(webhook_ids), now)
 
 
 async def webhooks_off(connection: AsyncConnection) -> list[Failed]:
@@ -276,6 +279,11 @@ async def _covered_codes(connection: AsyncConnection, scope: Scope) -> set[str]:
         below = select(UnitAncestor.unit_id).where(UnitAncestor.ancestor_id.in_(scope.unit_ids))
         statement = statement.where(Unit.id.in_(below))
     return set(await connection.scalars(statement))
+
+
+async def _switch_off(connection: AsyncConnection, which: ColumnElement[bool], now: datetime) -> list[Failed]:
+    this = update(Webhook).where(Webhook.is_active, Webhook.off_at.is_(None), which).values(off_at=now)
+    return [_failed(row) for row in await connection.execute(this.returning(*_FAILED))]
 
 
 def _failed(row: Any) -> Failed:

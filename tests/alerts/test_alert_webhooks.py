@@ -16,6 +16,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from app.alerts import webhooks
 from app.alerts.delivery import Sent
 from app.alerts.notifiers import ConsoleNotifier, WebhookNotifier, webhook_client
+from app.alerts.replaying import replay_all
 from app.alerts.signing import OVERLAP, PURPOSE, Secrets
 from app.alerts.trials import Aim, try_out
 from app.alerts.webhooks import NewWebhook, WebhookView
@@ -117,6 +118,23 @@ async def test_each_attempt_carries_the_same_id_and_body(town: Town, sink: Sink,
     assert answers == ["HTTP 500", "HTTP 302", "HTTP 404", "HTTP 200"]
     for message in sink.messages:
         Verifier(secret).verify(message.body, message.headers)
+
+
+async def test_a_receiver_that_is_gone_for_good_is_not_tried_again_until_somebody_says_so(
+    town: Town, sink: Sink, client: httpx.AsyncClient
+) -> None:
+    view, _ = await _create(town, sink.url)
+    now = await _breach(town)
+    sink.statuses = [410, 204]
+    assert await town.deliver(now, _notifier(client)) == Sent(dead=1, gone=frozenset({view.id}))
+    (attempt,) = await town.rows("delivery_attempt")
+    assert attempt.answer == "HTTP 410: the receiver says that it is gone for good"
+    (hook,) = await town.rows("webhook")
+    assert hook.failing_since == now
+    async with writing(town.engine) as connection:
+        assert await replay_all(connection, since=None, now=now) == 1
+    assert await town.deliver(now, _notifier(client)) == Sent(delivered=1)
+    assert len({message.headers["webhook-id"] for message in sink.messages}) == 1
 
 
 async def test_a_redirect_is_a_failure_and_is_not_followed(town: Town, sink: Sink, client: httpx.AsyncClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -55,8 +56,8 @@ async def test_the_owner_and_the_operators_hear_of_a_webhook_that_is_switched_of
     await town.deliver(utc_now(), mail)
     letter = WORDING.letter(mail.notices[0].content, "en")
     assert (
-        letter.subject
-        == f"[Tanggap] Needs attention: webhook {view.id} (mati.example) was switched off, since it kept failing"
+        letter.subject == f"[Tanggap] Needs attention: webhook {view.id} (mati.example) was switched off: "
+        "its receiver kept failing or said that it is gone"
     )
     assert "kunci-rahasia" not in letter.text and "enable" in letter.text
     async with reading(town.engine) as connection:
@@ -66,6 +67,34 @@ async def test_the_owner_and_the_operators_hear_of_a_webhook_that_is_switched_of
         await switch_on(connection, view.id, WHOLE)
     async with reading(town.engine) as connection:
         assert [each async for each in find_faults(plant, connection, now)] == []
+
+
+async def test_a_receiver_that_is_gone_is_left_at_once_and_its_owner_hears(town: Town, plant: Plant) -> None:
+    owner = await hire(town, "sekar", Role.SUPERVISOR, "dinas-a")
+    now = utc_now()
+    async with writing(town.engine) as connection:
+        asked = NewWebhook(url="https://mati.example/")
+        view, _ = await create(
+            connection, asked, scope=WHOLE, created_by="sekar", vault=VAULT, allowed_hosts=(), now=now
+        )
+    for gone in ([], [view.id], [view.id]):
+        await Chores(plant).leave_webhooks(gone)
+    (row,) = await town.rows("delivery")
+    assert (row.recipient, row.payload["what"]) == (f"officer:{owner}", "webhook_off")
+    assert (await town.rows("webhook"))[0].off_at is not None
+    assert [entry.action for entry in await town.rows("audit")] == ["webhook.off"]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+async def test_where_webhooks_are_never_switched_off_one_that_is_gone_is_not_either(town: Town, plant: Plant) -> None:
+    never = replace(plant, settings=plant.settings.model_copy(update={"webhook_off_days": 0}))
+    async with writing(town.engine) as connection:
+        asked = NewWebhook(url="https://mati.example/")
+        view, _ = await create(
+            connection, asked, scope=WHOLE, created_by="sekar", vault=VAULT, allowed_hosts=(), now=utc_now()
+        )
+    await Chores(never).leave_webhooks([view.id])
+    assert (await town.rows("webhook"))[0].off_at is None
 
 
 async def test_it_waits_for_the_end_of_quiet_hours_and_goes_by_every_channel_of_the_owner(town: Town) -> None:
