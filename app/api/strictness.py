@@ -23,6 +23,7 @@ Parameters = Mapping[str, bool]
 """The query parameters that a route knows, and whether each may come more than once."""
 
 _UNSTORABLE = "holds characters that cannot be stored"
+_NOT_UTF_8 = "must be JSON in UTF-8"
 
 
 class Malformed(Exception):
@@ -93,6 +94,9 @@ async def _body_errors(request: Request) -> list[FieldError]:
         return []
     if not _is_json(request.headers.get("content-type", "")):
         raise HTTPException(415, "the body must be application/json")
+    if b"\0" in body:
+        # The reader of JSON would guess UTF-16 or UTF-32, in which what is looked for below is spelled otherwise.
+        return [FieldError(field="body", message=_NOT_UTF_8)]
     if b"\\u" not in body and b"NaN" not in body and b"Infinity" not in body:
         return []
     return list(_unstorable(await request.json(), ""))
