@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from app.api.bodies import Digits
 from app.api.complaint_answers import json_answer
 from app.api.complaints import Ref, asker_of
 from app.api.freshness import SourceFreshness, sources_block
@@ -19,7 +20,7 @@ from app.workqueue.filters import Clock
 router = APIRouter(prefix="/complaints", tags=["complaints"])
 
 ClockName = Annotated[Clock, Path(description="The clock.")]
-Cycle = Annotated[int | None, Query(ge=1, le=1_000_000, description="Which cycle; without it the newest.")]
+Cycle = Annotated[int | None, Digits, Query(ge=1, le=1_000_000, description="Which cycle; without it the newest.")]
 PolicyName = Annotated[
     str | None, Query(min_length=1, max_length=60, description="Which policy; without it the one that is due first.")
 ]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from app.api.auth import AdminDep, WholeAdminDep
-from app.api.bodies import RowId, Sent
+from app.api.bodies import Digits, RowId, Sent
 from app.api.instants import Instant, parse_from, parse_to
 from app.api.paging import CursorsDep, CursorText, Limit, last_id, next_link
 from app.complaint.errors import InvalidInput
@@ -100,7 +100,7 @@ class TrailQuery(BaseModel):
     subject: Word = None
     from_: Annotated[str | None, Field(alias="from", description="RFC 3339, or a local day, itself included.")] = None
     to: Annotated[str | None, Field(description="RFC 3339, itself excluded, or a local day, itself included.")] = None
-    limit: Annotated[int, Field(ge=1, le=200, description="Items on a page.")] = 50
+    limit: Annotated[int, Digits, Field(ge=1, le=200, description="Items on a page.")] = 50
     cursor: Annotated[str | None, Field(max_length=2000, description="`next_cursor` of the page before.")] = None
 
     def filters(self, zone: ZoneInfo) -> audit.TrailFilters:

@@ -5,10 +5,21 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 MAX_ID = 2**63 - 1
-RowId = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+
+def _digits(value: object) -> object:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise ValueError("must be a whole number, written in digits")
+    return value
+
+
+Digits = BeforeValidator(_digits)
+"""For a number in an address: left alone, `1.0`, `+1` and `1_0` would be numbers too, and `1.0` the row 1."""
+
+RowId = Annotated[int, Digits, Path(ge=1, le=MAX_ID)]
 """An id in a path, within what both databases hold."""
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from pydantic import BaseModel, Field
 
+from app.api.bodies import Digits
 from app.api.etags import Asked
 from app.api.instants import parse_from, parse_to
 from app.complaint.errors import InvalidInput
@@ -66,7 +67,7 @@ class ComplaintQuery(BaseModel):
     q: Annotated[str | None, _words("A ticket code or its beginning, or words in subject and text.", 200)]
     bbox: Annotated[str | None, _words("west,south,east,north in degrees.", 100)]
     sort: Annotated[Sort, Field(Sort.DUE, description="`due`: nearest due first, paused and closed last.")]
-    limit: Annotated[int, Field(50, ge=1, le=200, description="Items on a page.")]
+    limit: Annotated[int, Digits, Field(50, ge=1, le=200, description="Items on a page.")]
     cursor: Annotated[str | None, _words("`next_cursor` of the page before.", 2_000)]
 
     def filters(self, zone: ZoneInfo) -> Filters:

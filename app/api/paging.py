@@ -12,6 +12,7 @@ from typing import Annotated
 import orjson
 from fastapi import Depends, Query, Request
 
+from app.api.bodies import Digits
 from app.complaint.errors import InvalidInput
 from app.dependencies import house_of
 
@@ -20,7 +21,7 @@ Place = Sequence[str | int | float | None]
 
 _SIGNATURE_BYTES = 12
 
-Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page.")]
+Limit = Annotated[int, Digits, Query(ge=1, le=200, description="Items on a page.")]
 CursorText = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")]
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Path, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.auth import AdminDep, WholeAdminDep
+from app.api.bodies import Digits
 from app.api.paging import Cursors, CursorsDep, CursorText, Limit, next_link
 from app.api.rule_answers import (
     CalendarBody,
@@ -38,7 +39,7 @@ router = APIRouter(prefix="/admin", tags=["rules"])
 CALENDAR, POLICY = RuleKind.CALENDAR, RuleKind.POLICY
 _KINDS = (*CONNECTORS, DESK)
 Name = Annotated[str, Path(min_length=1, max_length=60)]
-Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version, by its number.")]
+Number = Annotated[int, Digits, Path(ge=1, le=2**31 - 1, description="A version, by its number.")]
 Confirmed = Annotated[ConfirmBody | None, Body()]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.auth import AdminDep, SupervisorDep
-from app.api.bodies import MAX_ID, RowId
+from app.api.bodies import MAX_ID, Digits, RowId
 from app.api.paging import CursorsDep, CursorText, Limit, next_link
 from app.api.source_answers import (
     BackfillAnswer,
@@ -37,7 +37,7 @@ from connectors.registry import CONNECTORS
 router = APIRouter(prefix="/sources", tags=["sources"])
 
 Name = Annotated[str, Path(max_length=60, description="A source's name.")]
-After = Annotated[int, Query(ge=0, le=MAX_ID, description="Only rejects behind this id.")]
+After = Annotated[int, Digits, Query(ge=0, le=MAX_ID, description="Only rejects behind this id.")]
 
 _NOTICES = "notices"
 _ROUNDS = 5
