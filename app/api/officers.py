@@ -17,8 +17,12 @@ from app.dependencies import Now, Reading, Writing
 from app.people.callers import demand_cover, find_units
 from app.people.officer_changes import OfficerChange, change_officer, unlock_officer
 from app.people.officers import NewOfficer, add_officer, find_officer, list_officers
+from app.people.token_scopes import demand_no_more
 
 router = APIRouter(prefix="/admin", tags=["admin"])
+
+_ALL_OF_A_ROLE = ()
+"""The scopes of whoever signs in."""
 
 
 class OfficerRequest(Sent):
@@ -92,7 +96,8 @@ async def officers(
 
 @router.post("/officers", status_code=201, responses={409: {"description": "The user name is taken."}})
 async def make_officer(asked: OfficerRequest, connection: Writing, caller: AdminDep, now: Now) -> OfficerMade:
-    """A new officer over units of the caller's."""
+    """A new officer over units of the caller's. A token with scopes of its own makes none who could do more."""
+    demand_no_more(caller, _ALL_OF_A_ROLE)
     await demand_cover(connection, caller.scope, await find_units(connection, asked.units))
     password = asked.password.get_secret_value() if asked.password else None
     new = NewOfficer(asked.username, asked.name, asked.role, tuple(asked.units), password)
@@ -111,7 +116,12 @@ async def one_officer(officer_id: RowId, connection: Reading, caller: AdminDep) 
 async def patch_officer(
     officer_id: RowId, asked: OfficerPatch, connection: Writing, caller: AdminDep, now: Now
 ) -> OfficerItem:
-    """The officer, changed. Another role, other units, a new password or leaving ends every session of theirs."""
+    """The officer, changed. Another role, other units, a new password or leaving ends every session of theirs.
+
+    Role, units and password are not for a token with scopes of its own: whoever signs in does all that a role may.
+    """
+    if asked.role is not None or asked.units is not None or asked.password is not None:
+        demand_no_more(caller, _ALL_OF_A_ROLE)
     password = asked.password.get_secret_value() if asked.password else None
     change = OfficerChange(
         name=asked.name, role=asked.role, units=asked.units, is_active=asked.is_active, password=password

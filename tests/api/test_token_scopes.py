@@ -10,6 +10,7 @@ from tests.api.door import Door
 from tests.api.test_problems import assert_problem
 
 TOKENS = "/api/v1/admin/tokens"
+OFFICERS = "/api/v1/admin/officers"
 
 
 async def scoped(door: Door, *scopes: str, role: str = "admin") -> dict[str, str]:
@@ -53,6 +54,21 @@ async def test_a_token_makes_another_one_of_its_own_scopes(door: Door) -> None:
     for scope, status in (("admin:read", 201), ("admin:write", 201), ("units:read", 403), ("read", 403)):
         body = {"name": "x", "role": "viewer", "scopes": [scope]}
         assert (await door.client.post(TOKENS, json=body, headers=headers)).status_code == status, scope
+
+
+async def test_a_token_of_some_scopes_makes_nobody_who_could_do_more(door: Door) -> None:
+    """Who may set a role or a password may sign in by it, and a sign-in has no scopes."""
+    narrow, wide = await scoped(door, "admin:write"), await scoped(door, "write")
+    new = {"username": "baru", "name": "Baru", "role": "viewer", "password": "empat-kuda-biru-laut"}
+    assert_problem(await door.client.post(OFFICERS, json=new, headers=narrow), 403, "forbidden")
+    made = await door.client.post(OFFICERS, json=new, headers=wide)
+    assert made.status_code == 201, made.text
+    theirs = f"{OFFICERS}/{made.json()['id']}"
+    for change in ({"password": "lima-kuda-biru-laut"}, {"role": "admin"}, {"units": []}):
+        assert_problem(await door.client.patch(theirs, json=change, headers=narrow), 403, "forbidden")
+    for change in ({"name": "Baru Sekali"}, {"is_active": False}):
+        answer = await door.client.patch(theirs, json=change, headers=narrow)
+        assert answer.status_code == 200, answer.text
 
 
 async def test_the_list_and_the_trail_tell_the_scopes(door: Door) -> None:
