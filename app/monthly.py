@@ -10,17 +10,20 @@ from app.complaint.errors import Conflict
 from app.db.session import reading, snapshot, writing
 from app.people.audit import record
 from app.pulling import Plant
-from app.units.closing import figures_of_month, keep, months_to_close
+from app.units.closing import begin_close, figures_of_month, keep, months_to_close
 
 
 async def close(plant: Plant, month: str, *, actor: str, now: datetime) -> int:
     """Closes the month for every unit that works; how many units that are.
 
-    Raises: InvalidInput, for a month that has not ended; Conflict, for one that is closed.
+    What is asked as of `now` later is what was closed. Raises: InvalidInput, for a month that has not ended; Conflict,
+    for one that is closed, and when others write for too long.
     """
+    async with writing(plant.engine) as connection:
+        period = await begin_close(connection, month, zone=plant.settings.zone, now=now)
     async with snapshot(plant.engine) as connection:
         rules = await plant.rulebooks.current(connection)
-        rows = await figures_of_month(connection, rules, month, actor=actor, zone=plant.settings.zone, now=now)
+        rows = await figures_of_month(connection, rules, period, actor=actor, now=now)
     details = {"units": len(rows)}
     try:
         async with writing(plant.engine) as connection:

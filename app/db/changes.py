@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Table, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -17,6 +18,7 @@ from app.db.tables.machine import Counter
 
 CHANGE = "change"
 RULES = "rules"
+SETTLED = "settled"
 LIFT = "change_lift"
 LIFTED = f"coalesce((SELECT value FROM counter WHERE name = '{LIFT}'), 0)"  # noqa: S608 - a constant
 """In SQL: what PostgreSQL's transaction ids are raised by as change numbers; see `lift_changes`."""
@@ -28,6 +30,20 @@ _CLAIM_MS = 250
 _CLAIM_PAUSE_S = 0.1
 _CLAIM_ATTEMPTS = 60
 _LOCK_NOT_AVAILABLE = "55P03"
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a transaction that writes history writes it with: its number, and up to where the past is settled."""
+
+    change_no: int
+    settled_at: datetime
+
+    def recorded_at(self, at: datetime) -> datetime:
+        """The instant, or the first one that is still to be recorded in."""
+        return max(at, self.settled_at + _MICROSECOND)
 
 
 def is_postgresql(connection: AsyncConnection) -> bool:
@@ -86,6 +102,30 @@ async def next_change(connection: AsyncConnection) -> int:
     if is_postgresql(connection):
         return int(await connection.scalar(_next_change) or 0)
     return await count_up(connection, CHANGE)
+
+
+async def take_turn(connection: AsyncConnection) -> Turn:
+    """The change number of this transaction, which holds the rules, with the instant that `settle` set last."""
+    if is_postgresql(connection):
+        change_no, settled = (await connection.execute(_next_turn)).one()
+    else:
+        change_no = await count_up(connection, CHANGE)
+        settled = await connection.scalar(select(Counter.value).where(Counter.name == SETTLED))
+    return Turn(int(change_no), _EPOCH + int(settled or 0) * _MICROSECOND)
+
+
+async def settle(connection: AsyncConnection, at: datetime) -> bool:
+    """Have nothing recorded at or before `at` any more once this transaction is committed; False: try again later.
+
+    Who writes took their instant before they got to write, some of them before `at`. They hold the rules: alone with
+    these, all of them have committed, and whoever comes after sees what is settled when they take their turn.
+    """
+    if not await claim_rules(connection):
+        return False
+    known = await connection.scalar(select(Counter.value).where(Counter.name == SETTLED))
+    settled = max((at - _EPOCH) // _MICROSECOND, int(known or 0))
+    await upsert(connection, _counter, [{"name": SETTLED, "value": settled}], key=("name",))
+    return True
 
 
 async def tell_again(connection: AsyncConnection, complaint_ids: Sequence[int]) -> None:
@@ -184,6 +224,10 @@ async def insert_missing(
 
 
 _next_change = text(f"SELECT pg_current_xact_id()::text::bigint + {LIFTED}")
+_next_turn = text(
+    f"SELECT pg_current_xact_id()::text::bigint + {LIFTED},"  # noqa: S608 - so too
+    f" (SELECT value FROM counter WHERE name = '{SETTLED}')"
+)
 _horizon = text(f"SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint + {LIFTED}")
 _is_ahead = text(
     f"SELECT max(change_no) >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint + {LIFTED}"  # noqa: S608 - so too

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from app.complaint.history import Case, PauseFacts, StintFacts, fold_case
 from app.complaint.lifecycle import OPEN, TERMINAL
 from app.db.bulk import insert_rows
 from app.db.case_rows import Stored, read_stored, slot_rows
-from app.db.changes import next_change, reserve_ids
+from app.db.changes import Turn, reserve_ids, take_turn
 from app.db.corrections import corrections, has_told_others, has_told_otherwise
 from app.db.cursors import PREPARED
 from app.db.moved import entries, moved_by_rules
@@ -93,14 +93,15 @@ async def advance(
 ) -> list[Advanced]:
     """Write the changes: history, then status, clocks, stints and queue places as their fold gives them.
 
-    The caller holds the locks of the complaints that exist. Entries whose key the history holds already are ignored.
+    The caller holds the locks of the complaints that exist, and the rules. Entries whose key the history holds already
+    are ignored, and none is recorded in a past that is settled.
     """
     if not changes:
         return []
     stored = await read_stored(connection, [change.complaint_id for change in changes if not change.is_new])
-    change_no = await next_change(connection)
-    work = _Work(now=now, change_no=change_no, rules=rules)
-    advanced = [work.take(change, stored.get(change.complaint_id)) for change in changes]
+    turn = await take_turn(connection)
+    work = _Work(now=turn.recorded_at(now), change_no=turn.change_no, rules=rules)
+    advanced = [work.take(_recorded(change, turn), stored.get(change.complaint_id)) for change in changes]
     await work.write(connection)
     return advanced
 
@@ -255,6 +256,13 @@ class _Work:
         for kind, table in _INSERTS.items():
             if kind != "complaint":
                 await insert_rows(connection, table, self.rows.get(kind, ()))
+
+
+def _recorded(change: Change, turn: Turn) -> Change:
+    if all(event.recorded_at > turn.settled_at for event in change.events):
+        return change
+    events = [replace(event, recorded_at=turn.recorded_at(event.recorded_at)) for event in change.events]
+    return replace(change, events=events)
 
 
 def _unheard(events: Sequence[CaseEvent], stored: Stored | None) -> list[CaseEvent]:

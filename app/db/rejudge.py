@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.complaint.clocks import Rulebook
 from app.db.bulk import insert_rows, update_rows
 from app.db.case_rows import Stored, read_stored
-from app.db.changes import next_change
+from app.db.changes import take_turn
 from app.db.complaints import CLOCK_FIELDS, Refolded, lock_all, refold
 from app.db.corrections import has_told_otherwise
 from app.db.moved import MovedClock, Occasion, entries, moved_clocks
@@ -91,7 +91,8 @@ async def rejudge(
     Their versions stay as they are; each clock that moved gets an entry in the history.
     """
     stored = await read_stored(connection, complaint_ids)
-    work = _Work(change_no=await next_change(connection), now=now, rules=rules, occasion=occasion)
+    turn = await take_turn(connection)
+    work = _Work(change_no=turn.change_no, now=turn.recorded_at(now), rules=rules, occasion=occasion)
     for complaint_id, held in stored.items():
         work.take(complaint_id, held)
     await work.write(connection)

@@ -13,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.clocks import Rulebook
 from app.complaint.errors import Conflict, InvalidInput, NotFound
+from app.db.changes import settle
 from app.db.scope import WHOLE
 from app.db.tables.complaints import Complaint
 from app.db.tables.units import UnitClose
 from app.units.directory import read_directory
+from app.units.ground import earlier
 from app.units.numbers import period_numbers
-from app.units.periods import read_month
+from app.units.periods import Period, read_month
 from app.units.status import read_statuses
 
 Rows = list[dict[str, Any]]
@@ -34,23 +36,39 @@ class Close:
     figures: Mapping[str, Any]
 
 
-async def figures_of_month(
-    connection: AsyncConnection, rules: Rulebook, month: str, *, actor: str, zone: ZoneInfo, now: datetime
-) -> Rows:
-    """The figures of the month, as they are known now, of every unit that works, as rows to keep.
+async def begin_close(connection: AsyncConnection, month: str, *, zone: ZoneInfo, now: datetime) -> Period:
+    """The month to close, as it is known now: nothing more is recorded up to now once the transaction is committed.
 
-    Raises: InvalidInput, for a month that has not ended; Conflict, for one that is closed.
+    Raises: InvalidInput, for a month that has not ended; Conflict, for one that is closed, and when others write for
+    too long.
     """
     period = read_month(month, now=now, zone=zone)
     if period.until >= now:
         raise InvalidInput("month", f"{month} has not ended")
     if await connection.scalar(select(UnitClose.id).where(UnitClose.month == month).limit(1)) is not None:
         raise Conflict(f"{month} is closed already")
+    if not await settle(connection, now):
+        raise Conflict(f"{month} cannot be closed just now: a long transaction writes; try again")
+    return period
+
+
+async def figures_of_month(
+    connection: AsyncConnection, rules: Rulebook, period: Period, *, actor: str, now: datetime
+) -> Rows:
+    """The figures of the month of every unit that works, as they are known at an instant that is settled.
+
+    They are counted as those of an earlier instant are, since others go on writing meanwhile. They come as rows to
+    keep.
+    """
     units = (await read_directory(connection, WHOLE, rules.ancestors)).active()
     groups = [(unit.id,) for unit in units]
-    statuses = await read_statuses(connection, groups, rules, period=period, with_unrouted=False, now=now)
+    ground = await earlier(connection, rules, now)
+    statuses = await read_statuses(
+        connection, groups, rules, period=period, with_unrouted=False, now=now, ground=ground
+    )
+    told = {"month": period.name, "closed_at": now, "closed_by": actor}
     return [
-        {"unit_id": unit.id, "month": month, "closed_at": now, "closed_by": actor, "figures": period_numbers(status)}
+        {"unit_id": unit.id, **told, "figures": period_numbers(status)}
         for unit, status in zip(units, statuses, strict=True)
     ]
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.errors import Conflict, InvalidInput
+from app.complaint.events import EventKind
+from app.db.complaints import Change, advance
+from app.db.session import writing
 from app.monthly import close, months_due
 from app.pulling import Plant
 from tests.api.amid import written_amid
 from tests.api.door import Door
 from tests.api.test_unit_answers import Caller
 from tests.units.month import END, Month
-from tests.workqueue.desk import at
+from tests.workqueue.desk import at, entry
 
 CLOSED = at("2026-02-06 03:00")
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -86,6 +94,29 @@ async def test_what_is_written_meanwhile_is_no_correction(month: Month, admin: C
     assert amid and not alone["corrections"]
 
 
+async def test_a_close_holds_what_was_recorded_up_to_its_instant_and_nothing_else(
+    month: Month, admin: Caller, plant: Plant
+) -> None:
+    """What came after it, but before it was counted, is not in; what began before and comes later stands behind it."""
+    before = await _as_of_closed(admin)
+    await _hand_over(month, recorded_at=CLOSED + SECOND)
+    admin.door.clock.now = CLOSED + 2 * SECOND
+    assert await close(plant, "2026-01", actor="worker", now=CLOSED) == 7
+    await _hand_over(month, recorded_at=CLOSED - SECOND)
+    assert [await _closed(admin), await _as_of_closed(admin)] == [before, before]
+    assert (await admin.get("/units/dinas/closes/2026-01"))["now"] != before["dinas"]
+
+
+async def test_a_close_waits_for_what_is_being_recorded(month: Month, admin: Caller, plant: Plant) -> None:
+    before = await _as_of_closed(admin)
+    async with writing(month.engine) as connection:
+        await _hand_over_in(connection, month, recorded_at=CLOSED - SECOND)
+        closing = asyncio.create_task(close(plant, "2026-01", actor="worker", now=CLOSED))
+        assert not (await asyncio.wait({closing}, timeout=0.4))[0]
+    assert await closing == 7
+    assert await _closed(admin) == await _as_of_closed(admin) != before
+
+
 async def test_a_month_is_closed_once_and_only_when_it_has_ended(month: Month, admin: Caller, plant: Plant) -> None:
     await close(plant, "2026-01", actor="gita", now=CLOSED)
     with pytest.raises(Conflict):
@@ -118,6 +149,31 @@ async def test_what_is_not_closed_or_not_the_callers_is_absent(month: Month, adm
         await caller.get(path, 404)
     for name in ("2026-13", "1999-01", "today", "2026-03"):
         assert (await caller.get(f"/units/kecamatan/closes/{name}", 422))["errors"][0]["field"] == "month"
+
+
+async def _hand_over(month: Month, *, recorded_at: datetime) -> None:
+    async with writing(month.engine) as connection:
+        await _hand_over_in(connection, month, recorded_at=recorded_at)
+
+
+async def _hand_over_in(connection: AsyncConnection, month: Month, *, recorded_at: datetime) -> None:
+    """Of each complaint it is told that the office had it at first."""
+    rules = await month.rulebooks.current(connection)
+    told = {"unit_id": month.units["dinas"], "recorded_at": recorded_at}
+    changes = [
+        Change(complaint_id=row.id, events=[replace(entry(EventKind.ASSIGNED, row.reported_at), **told)])
+        for row in await month.rows("complaint")
+    ]
+    await advance(connection, changes, rules, now=recorded_at)
+
+
+async def _closed(admin: Caller) -> dict[str, Any]:
+    return {code: (await admin.get(f"/units/{code}/closes/2026-01"))["closed"] for code in ("kota", "dinas", "biro")}
+
+
+async def _as_of_closed(admin: Caller) -> dict[str, Any]:
+    as_of = {"period": "2026-01", "as_of": CLOSED.isoformat()}
+    return {code: _numbers(await admin.get(f"/units/{code}/status", **as_of)) for code in ("kota", "dinas", "biro")}
 
 
 _DEEPER = {"kota": ("kelurahan-a", "kelurahan-b")}

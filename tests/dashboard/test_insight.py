@@ -10,6 +10,7 @@ from sqlalchemy import update
 from app.complaint.lifecycle import Move
 from app.db.session import writing
 from app.units.closing import figures_of_month, keep
+from app.units.periods import read_month
 from app.units.signs import Sign
 from tests.api.door import Door
 from tests.dashboard.visitor import Page, Visitor
@@ -79,8 +80,8 @@ async def test_a_closed_month_stays_as_it_was_and_the_others_are_counted_now(
     assert [row[0] for row in before[:2]] == ["Maret 2026", "Februari 2026"] and len(before) == 6
     assert {row[4] for row in before} == {"belum ditutup"}
     async with writing(city.engine) as connection:
-        rules = await city.rules(connection)
-        rows = await figures_of_month(connection, rules, "2026-02", actor="uji", zone=WIB, now=NOW)
+        rules, month = await city.rules(connection), read_month("2026-02", now=NOW, zone=WIB)
+        rows = await figures_of_month(connection, rules, month, actor="uji", now=NOW)
         await keep(connection, rows)
     closed = (await _page(head)).rows["months-heading"][1:]
     assert closed[1][:4] == before[1][:4] and closed[1][4] == "ditutup"
