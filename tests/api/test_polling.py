@@ -9,10 +9,12 @@ from datetime import timedelta
 import pytest
 
 from app.complaint.lifecycle import Move
+from app.db.changes import RULES, count_up
 from app.db.pulse import FRESH_S
+from app.db.session import writing
 from tests.api.door import Door
 from tests.api.screen import API, Screen, screen_of, statements, tell_source
-from tests.workqueue.desk import DAY, NOON
+from tests.workqueue.desk import _VERSION, DAY, NOON, _add
 
 POLLED = ("/complaints", "/complaints?unit=sudin", "/overview", "/units/status", "/units/sudin/status")
 # A foreign key names it too, and so do other tables' columns.
@@ -78,6 +80,26 @@ async def test_a_breach_by_time_alone_is_another_answer(screen: Screen) -> None:
     (item,) = (await screen.poll("/complaints?unit=sudin", **{"If-None-Match": "none"})).json()["items"]
     assert item["next_due"]["breached"] is True
     assert await screen.statuses(*paths) == [304] * 5
+
+
+async def test_a_verdict_that_is_overdue_is_an_answer_of_the_unit_that_waits_for_it(screen: Screen) -> None:
+    """The clock is the validating bureau's, the complaint is still held by the unit that did the work."""
+    paths = ("/units/sudin/status", "/complaints?unit=sudin")
+    async with writing(screen.desk.engine) as connection:
+        policy_id = await _add(connection, "policy", name="city.verdict", family="city", kind="clock", clock="validate")
+        await _add(connection, "policy_version", policy_id=policy_id, target_amount=60, **_VERSION)
+        await count_up(connection, RULES)
+    known = (await screen.poll("/complaints/JK1")).json()["id"]
+    for move in (Move.ACCEPT, Move.SUBMIT):
+        await screen.desk.move(known, move)
+    await screen.see()
+    for minutes, overdue in ((20, 0), (61, 1)):
+        screen.set_time(NOON + timedelta(minutes=minutes))
+        status, listed = [await screen.poll(path) for path in paths]
+        assert (status.status_code, listed.status_code) == (200, 200)
+        assert status.json()["overdue"]["value"] == overdue
+        assert listed.json()["items"][0]["next_due"]["breached"] is bool(overdue)
+        assert await screen.statuses(*paths) == [304, 304]
 
 
 async def test_a_breach_elsewhere_is_not(screen: Screen) -> None:
