@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.column_types import UtcDateTime
-from app.db.states import RunKind
+from app.db.states import RunKind, RunState
 from app.db.tables.sources import Source, SourceRun
 
 MISSED_PULLS = 3
@@ -39,10 +39,17 @@ async def read_freshness(connection: AsyncConnection, *, now: datetime) -> list[
 
 
 async def read_freshness_as_of(connection: AsyncConnection, at: datetime) -> list[Freshness]:
-    """Every enabled source that there was at an earlier instant, as far as its runs that had ended by then went."""
+    """Every enabled source that there was at an earlier instant, as far as its runs that had ended well by then went.
+
+    One that failed half-way left rows behind it, and a source that is no more complete than before.
+    """
     runs = (
         select(SourceRun.source_id, func.max(SourceRun.complete_through, type_=UtcDateTime).label("through"))
-        .where(SourceRun.finished_at <= at, SourceRun.kind.in_((RunKind.PULL, RunKind.IMPORT)))
+        .where(
+            SourceRun.finished_at <= at,
+            SourceRun.state == RunState.DONE,
+            SourceRun.kind.in_((RunKind.PULL, RunKind.IMPORT)),
+        )
         .group_by(SourceRun.source_id)
         .subquery()
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.freshness import read_freshness
-from app.db.tables.sources import Source
+from app.db.freshness import read_freshness, read_freshness_as_of
+from app.db.states import RunKind, RunState
+from app.db.tables.sources import Source, SourceRun
 
 NOW = datetime(2026, 6, 2, 2, 0, tzinfo=UTC)
 
@@ -51,3 +52,17 @@ async def test_every_enabled_source_is_told_by_name(connection: AsyncConnection)
     for name, is_enabled in (("jaki", True), ("crm", True), ("old", False)):
         await _add(connection, name, every_s=60, age=timedelta(0), is_enabled=is_enabled)
     assert [source.source for source in await read_freshness(connection, now=NOW)] == ["crm", "jaki"]
+
+
+async def test_a_run_that_failed_half_way_made_nothing_complete_then_either(connection: AsyncConnection) -> None:
+    await _add(connection, "jaki", every_s=3600, age=timedelta(hours=2))
+    (source,) = await connection.scalars(select(Source.id))
+    run = {"source_id": source, "kind": RunKind.PULL, "owner": "uji", **dict.fromkeys(_COUNTS, 0)}
+    for state, age in ((RunState.DONE, 2), (RunState.FAILED, 1), (RunState.LOST, 0)):
+        when = NOW - timedelta(hours=age)
+        ended = {"state": state, "started_at": when, "finished_at": when, "complete_through": when}
+        await connection.execute(insert(SourceRun).values(**run, **ended))
+    assert await read_freshness_as_of(connection, NOW) == await read_freshness(connection, now=NOW)
+
+
+_COUNTS = ("pulled", "created", "linked", "updated", "unchanged", "rejected")
