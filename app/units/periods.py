@@ -60,9 +60,11 @@ def read_period(name: str, *, now: datetime, zone: ZoneInfo) -> Period:
     >>> period.since.isoformat(), period.until.isoformat(), len(period.days)
     ('2026-11-18T00:00:00+07:00', '2026-11-24T09:30:00+07:00', 7)
 
+    At midnight the last day is the one that ends: nothing of the next has passed.
+
     Raises: InvalidInput, when it is no such name, or a month that has not begun.
     """
-    today = now.astimezone(zone).date()
+    today = _last_begun(now, zone)
     if name in ROLLING:
         return _period(name, today - timedelta(days=ROLLING[name] - 1), today, now, zone)
     matched = _MONTH.fullmatch(name)
@@ -136,11 +138,19 @@ def before(period: Period, *, now: datetime, zone: ZoneInfo) -> Period:
     else:
         start = (first - timedelta(days=1)).replace(day=1)
         whole, name = (first - start).days, f"{start:%Y-%m}"
-    if period.until < now:
+    if period.name not in ROLLING and period.until.astimezone(zone).date() > _last_of_month(first):
         return _period(name, start, start + timedelta(days=whole - 1), now, zone)
-    last = start + timedelta(days=min(count, whole) - 1)
-    until = datetime.combine(last, now.astimezone(zone).time(), zone) if count <= whole else now
+    last, local = start + timedelta(days=min(count, whole) - 1), now.astimezone(zone)
+    # At midnight that is the end of the last day, not its beginning.
+    ends_on = last + (local.date() - period.days[-1].on)
+    until = datetime.combine(ends_on, local.time(), zone) if count <= whole else now
     return _period(name, start, last, until, zone)
+
+
+def _last_begun(now: datetime, zone: ZoneInfo) -> date:
+    """The local day of which something has passed last."""
+    local = now.astimezone(zone)
+    return local.date() if local.time() > time() else local.date() - timedelta(days=1)
 
 
 def _last_of_month(first: date) -> date:

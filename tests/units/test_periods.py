@@ -24,11 +24,27 @@ NOW = at("2026-03-31 10:20")
         ("2026-03", NOW, "2026-02", "2026-02-01 00:00", "2026-03-01 00:00"),
         ("2026-02", NOW, "2026-01", "2026-01-01 00:00", "2026-02-01 00:00"),
         ("2026-01", NOW, "2025-12", "2025-12-01 00:00", "2026-01-01 00:00"),
+        ("7d", at("2026-03-31 00:00"), "7d", "2026-03-17 00:00", "2026-03-24 00:00"),
+        ("2026-03", at("2026-03-11 00:00"), "2026-02", "2026-02-01 00:00", "2026-02-11 00:00"),
+        ("2026-03", at("2026-03-31 00:00"), "2026-02", "2026-02-01 00:00", "2026-03-01 00:00"),
+        ("2026-04", at("2026-05-01 00:00"), "2026-03", "2026-03-01 00:00", "2026-04-01 00:00"),
+        ("2026-02", at("2026-03-01 00:00"), "2026-01", "2026-01-01 00:00", "2026-02-01 00:00"),
     ],
 )
 def test_the_period_before_has_as_much_of_its_own_time(name, now, former, since, until) -> None:
     found = before(read_period(name, now=now, zone=WIB), now=now, zone=WIB)
     assert (found.name, found.since, found.until) == (former, at(since), at(until))
+
+
+@pytest.mark.parametrize(("name", "days"), [("7d", 7), ("30d", 30), ("2026-12", 31)])
+def test_a_period_up_to_the_end_of_a_day_has_that_day_whole_and_nothing_of_the_next(name: str, days: int) -> None:
+    end = read_as_of("2026-12-31", now=at("2027-02-01 08:00"), zone=WIB)
+    assert end == at("2027-01-01 00:00")
+    period = read_period(name, now=end, zone=WIB)
+    assert (period.days[-1].on, period.until, len(period.days)) == (date(2026, 12, 31), end, days)
+    assert all(day.since < day.until for day in period.days)
+    with pytest.raises(InvalidInput):
+        read_period("2027-01", now=end, zone=WIB)
 
 
 def test_two_periods_that_follow_each_other_leave_no_day_out() -> None:
