@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import problem
 from app.dependencies import house_of
-from app.people.answers import HEADER, KEY, Answer, KeyInUse, Repeated
+from app.people.answers import HEADER, KEY, Answer, AnswerEmptied, KeyInUse, Repeated
 from app.people.attempts import Attempt, RequestHash
 
 PARAMETER: dict[str, Any] = {
@@ -24,7 +24,8 @@ PARAMETER: dict[str, Any] = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": KEY},
     "description": "A random key. Within 24 hours the same request with the same key is answered as the first one was, "
     "and done once; another request with it is a 422, one that comes while the first still runs waits, or is a 409 "
-    "with `Retry-After`. What failed is tried anew.",
+    "with `Retry-After`. What failed is tried anew. Once personal data is erased or closed, all answers given before "
+    "are gone: a repeat is a 409 `answer_emptied`, and still done once.",
 }
 REPLAYED = "idempotent-replayed"
 """Says of an answer that it was given before."""
@@ -33,6 +34,9 @@ _PREFIX = "/api/v1/"
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NOT_KEPT = frozenset({"content-length", "set-cookie"})
 _RETRY_S = 1
+_EMPTIED = (
+    "this was done; its answer is gone, because personal data was erased or closed since: look at what there is now"
+)
 
 
 class Repeats:
@@ -60,6 +64,8 @@ class Repeats:
             return _told(held.answer(), held.cookies)
         except Repeated as before:
             return _told(before.answer, (), is_replayed=True)
+        except AnswerEmptied:
+            return problem(409, "answer_emptied", _EMPTIED)
         except KeyInUse:
             detail = f"a request with this {HEADER} still runs"
             return problem(409, "key_in_use", detail, headers={"Retry-After": str(_RETRY_S)})

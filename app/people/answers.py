@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Table, delete, select, text
+from sqlalchemy import Table, delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.errors import InvalidInput
@@ -27,6 +27,10 @@ _PURPOSE = "kept-answer"
 
 class KeyInUse(Exception):
     """A request with the same key still runs."""
+
+
+class AnswerEmptied(Exception):
+    """The same request was answered before, and what it was told is no longer for anybody to hear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ async def demand_unanswered(connection: AsyncConnection, asked: Asked, vault: Va
 
     Raises:
         Repeated: the same request was answered.
+        AnswerEmptied: the same, and its answer was taken away since.
         InvalidInput: the key was used for another one.
         KeyInUse: a request with this key still runs. SQLite's writers queue, so there it is waited for.
     """
@@ -83,6 +88,8 @@ async def demand_unanswered(connection: AsyncConnection, asked: Asked, vault: Va
         return
     if found.request_hash != asked.request_hash:
         raise InvalidInput(HEADER, "was used for another request")
+    if not found.sealed:
+        raise AnswerEmptied
     headers, _, body = vault.open(found.sealed, _PURPOSE).partition(b"\n")
     raise Repeated(Answer(found.status, [(name, value) for name, value in json.loads(headers)], body))
 
@@ -101,6 +108,14 @@ async def keep_answer(
         "created_at": now,
     }
     await upsert(connection, _kept, [row], key=("caller", "key_hash"))
+
+
+async def empty_answers(connection: AsyncConnection) -> None:
+    """Takes what every kept answer says, but not that there was one: a write that comes again is still done once.
+
+    Nobody can tell whose words are in a sealed answer, and words that are erased or closed must not come out of one.
+    """
+    await connection.execute(update(KeptAnswer).values(sealed=b""))
 
 
 async def forget_answers(connection: AsyncConnection, *, now: datetime) -> int:

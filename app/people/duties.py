@@ -21,6 +21,7 @@ from app.db.tables.evidence import Evidence
 from app.db.tables.intake import ImportJob, ImportReject
 from app.db.tables.sources import Reject, Source, SourceRecord
 from app.db.words import forget_words
+from app.people.answers import empty_answers
 from app.people.audit import Details, record
 from app.people.identities import known_names
 from app.vault import Vault
@@ -78,6 +79,8 @@ async def set_restriction(
         raise Conflict(f"complaint {complaint_id} is {'restricted already' if is_restricted else 'not restricted'}")
     change = Change(complaint_id=complaint_id, values={"is_restricted": is_restricted})
     await advance(connection, [change], rules, now=act.at)
+    if is_restricted:
+        await empty_answers(connection)
     await _note(connection, complaint_id, "restrict" if is_restricted else "unrestrict", act)
 
 
@@ -174,6 +177,7 @@ async def erase(
     else:
         await _scrub_words(connection, row, names, rules, now=act.at)
     await forget_words(connection)
+    await empty_answers(connection)
     await _note(connection, complaint_id, "erase", act, {**asdict(erased), "with_words": with_words})
     return erased
 

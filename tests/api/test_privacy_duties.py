@@ -163,3 +163,26 @@ async def test_a_purge_is_told_first_and_goes_on_where_a_call_ended(
     assert [(action, subject, details["reason"]) for action, subject, details in trail] == [
         ("privacy.purge", "identity", WHY["reason"])
     ] * 3
+
+
+@pytest.mark.parametrize("path", ["erase", "restrict"])
+async def test_no_repeated_request_brings_back_what_is_erased_or_closed(office: Office, sekar: int, path: str) -> None:
+    """Answers are kept for a day, for whoever lost one; what was done stays done once."""
+    url, body = "/api/v1/complaints/JK1/moves", {"move": "respond", "text": "Kami periksa hari ini."}
+    headers = await office.door.token("officer", "kelurahan-a") | {"Idempotency-Key": "sekali-saja"}
+    first = await office.door.client.post(url, json=body, headers=headers)
+    assert "Sekar" in first.json()["text"]
+    done = await _post(office, f"/complaints/JK1/{path}", **({"dry_run": False} if path == "erase" else {}))
+    assert done.status_code == 200, done.text
+    again = await office.door.client.post(url, json=body, headers=headers)
+    assert_problem(again, 409, "answer_emptied")
+    answers = [row for row in await office.desk.rows("complaint_event") if row.move == "respond"]
+    assert len(answers) == 1
+
+
+async def test_an_erasure_that_is_only_told_leaves_kept_answers(office: Office, sekar: int) -> None:
+    headers = await office.door.token("officer", "kelurahan-a") | {"Idempotency-Key": "sekali-saja"}
+    asked = {"url": "/api/v1/complaints/JK1/notes", "json": {"text": "Sudah ditelepon."}, "headers": headers}
+    first = await office.door.client.post(**asked)
+    await _post(office, "/complaints/JK1/erase")
+    assert (await office.door.client.post(**asked)).content == first.content
