@@ -59,7 +59,7 @@ from app.api.standby import SecondTry
 from app.api.strictness import refuse_the_unknown
 from app.clock import utc_now
 from app.complaint.roles import Role
-from app.dashboard import cases, pages, queue, signing_in, signing_in_elsewhere
+from app.dashboard import cases, pages, queue, signing_in, signing_in_elsewhere, taking_in
 from app.dashboard.mishaps import Mishaps
 from app.db.migrate import head
 from app.db.reads import Reads
@@ -125,6 +125,7 @@ OPEN_ROUTERS: tuple[APIRouter, ...] = (
     pages.router,
     queue.router,
     cases.router,
+    taking_in.router,
     signing_in.router,
     signing_in_elsewhere.router,
 )

@@ -7,7 +7,6 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Response
 from pydantic import Field, StrictBool
-from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import TypedDict
 
 from app.api.auth import OfficerDep
@@ -16,13 +15,13 @@ from app.api.complaint_answers import ComplaintAnswer, complaint_answer
 from app.api.complaints import asker_of
 from app.api.freshness import sources_block
 from app.api.instants import Instant
-from app.complaint.errors import Forbidden, InvalidInput
+from app.complaint.errors import InvalidInput
 from app.dependencies import HouseDep, Now, Writing
 from app.intake.doubles import Pair
 from app.intake.pairing import pair_one
 from app.intake.walk_in import Channel, Person, WalkIn, take_in
 from app.people.audit import record
-from app.people.callers import Caller, covered_units, find_units
+from app.people.callers import find_own_unit
 from app.workqueue.detail import read_one
 from app.workqueue.shapes import ComplaintDetail
 
@@ -84,7 +83,8 @@ async def add_complaint(
 ) -> Response:
     """Takes a complaint in by hand; it gets a ticket code of our own, clocks and a unit like any other."""
     rules = await house.rulebooks.current(connection)
-    new = _walk_in(asked, await _unit(connection, asked.unit, caller), caller.name, now)
+    unit = (asked.unit, await find_own_unit(connection, asked.unit, caller.scope)) if asked.unit is not None else None
+    new = _walk_in(asked, unit, caller.name, now)
     found = await take_in(connection, new, rules, house.vault, now=now, zone=house.settings.zone)
     pairs = await pair_one(connection, found, caller.scope, now=now)
     await record(connection, actor=caller.name, action="complaint.take_in", subject=f"complaint:{found}", now=now)
@@ -94,19 +94,6 @@ async def add_complaint(
     answer.status_code = 201
     answer.headers["Location"] = f"{_PATH}/{card['ticket_code']}"
     return answer
-
-
-async def _unit(connection: AsyncConnection, code: str | None, caller: Caller) -> tuple[str, int] | None:
-    """The unit that the officer names.
-
-    Raises: InvalidInput for an unknown one, Forbidden for one that is not theirs.
-    """
-    if code is None:
-        return None
-    (unit_id,) = await find_units(connection, [code], field="unit")
-    if not caller.scope.is_whole and unit_id not in await covered_units(connection, caller.scope):
-        raise Forbidden(f"the unit {code} is not among yours: leave it out, and the complaint is routed")
-    return code, unit_id
 
 
 def _walk_in(asked: WalkInRequest, unit: tuple[str, int] | None, taken_by: str, now: datetime) -> WalkIn:

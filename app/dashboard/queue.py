@@ -100,6 +100,7 @@ async def queue(
         holders=((ME, "holder_me"), (NOBODY, "holder_none")),
         dues=[str(each) for each in Due],
         sources=sources,
+        may_take_in=asker.works,
         as_of=now,
         username=caller.name,
         csrf_token=session.csrf_token if session else None,

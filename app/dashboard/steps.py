@@ -25,6 +25,7 @@ from app.complaint.errors import (
 from app.complaint.evidence import Verdict
 from app.complaint.lifecycle import Move
 from app.db.tables.units import Unit
+from app.sla.fields import FIRST_YEAR, LAST_YEAR
 from app.workqueue.actions import LONGEST_TEXT, MoveRequest
 
 _MOST_NAMED = 8
@@ -45,6 +46,8 @@ FIELDS = {
     "reason_code": "reason_code",
     "text": "text",
     "promised_at": "until",
+    "location.kelurahan_code": "village",
+    "reported_at": "when_told",
 }
 """The word beside each field of a form."""
 
@@ -119,12 +122,12 @@ async def request_of(connection: AsyncConnection, given: Given, zone: ZoneInfo) 
     """
     return MoveRequest(
         move=given.move,
-        unit=await _unit_code(connection, given.unit.strip()) if given.unit.strip() else None,
+        unit=await find_unit_code(connection, given.unit.strip()) if given.unit.strip() else None,
         assignee=given.assignee.strip() or None,
         reason=given.reason.strip() or None,
         reason_code=given.reason_code or None,
         text=given.text.strip() or None,
-        promised_at=_instant(given.promised_at, zone) if given.promised_at else None,
+        promised_at=read_instant(given.promised_at, zone, field="promised_at") if given.promised_at else None,
     )
 
 
@@ -145,17 +148,25 @@ def problem_of_review(error: DomainError, evidence: int, given: Mapping[str, str
     return replace(found, word=word, evidence=evidence)
 
 
-def _instant(told: str, zone: ZoneInfo) -> datetime:
-    """What `datetime-local` sends, on the wall clock of the city."""
+def read_instant(told: str, zone: ZoneInfo, *, field: str) -> datetime:
+    """What `datetime-local` sends, on the wall clock of the city.
+
+    Raises: InvalidInput, naming the field.
+    """
     try:
         at = datetime.fromisoformat(told)
     except ValueError as error:
-        raise InvalidInput("promised_at", "is no date and time") from error
+        raise InvalidInput(field, "is no date and time") from error
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise InvalidInput(field, "lies beyond what can be computed")
     return at if at.tzinfo is not None else at.replace(tzinfo=zone)
 
 
-async def _unit_code(connection: AsyncConnection, told: str) -> str:
-    """The code of the unit that is meant: its code, its name, or a part of its name that no other has."""
+async def find_unit_code(connection: AsyncConnection, told: str) -> str:
+    """The code of the unit that is meant: its code, its name, or a part of its name that no other has.
+
+    Raises: UnitNotMeant.
+    """
     fits = or_(Unit.code == told, Unit.name.icontains(told, autoescape=True))
     statement = select(Unit.code, Unit.name).where(Unit.is_active, fits).order_by(Unit.code)
     rows = (await connection.execute(statement)).all()

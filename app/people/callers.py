@@ -70,6 +70,17 @@ async def find_units(connection: AsyncConnection, codes: Collection[str], *, fie
     return sorted(ids.values())
 
 
+async def find_own_unit(connection: AsyncConnection, code: str, scope: Scope) -> int:
+    """The id of one of the units of a scope, or of one below them, by its code.
+
+    Raises: InvalidInput, when no unit has the code; Forbidden, when one has that is not theirs.
+    """
+    (unit_id,) = await find_units(connection, [code], field="unit")
+    if not scope.is_whole and unit_id not in await covered_units(connection, scope):
+        raise Forbidden(f"the unit {code} is not among yours: leave it out, and the complaint is routed")
+    return unit_id
+
+
 async def demand_cover(connection: AsyncConnection, scope: Scope, unit_ids: Collection[int]) -> None:
     """Nothing, when the units (none: the whole tree) lie within `scope`: nobody grants more than they have.
 

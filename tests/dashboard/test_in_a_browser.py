@@ -158,6 +158,28 @@ def test_the_queue_and_a_complaint_fit_a_small_phone(tab: Tab, served: Served, i
     assert tab.complaints == []
 
 
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_a_complaint_is_taken_in_on_a_small_phone(tab: Tab, served: Served, is_dark: bool) -> None:
+    tab.resize(360, 740, is_dark=is_dark)
+    _sign_in(tab, served)
+    tab.open(f"{served.url}/complaints")
+    tab.run("document.querySelector('.heading a').click()")
+    tab.wait("location.pathname === '/walk-in' && document.readyState === 'complete'")
+    assert tab.run("document.documentElement.scrollWidth") == 360
+    assert tab.run(_FAINT) == []
+    unnamed = "[...document.querySelectorAll('.taking :is(input:not([type=hidden]), select, textarea)')]"
+    assert tab.run(f"{unnamed}.filter((each) => each.labels.length !== 1).length") == 0
+    for words in ("Lampu mati di depan pasar", "Lampu mati di depan pasar, tolong"):
+        for field, value in {"text": words, "unit": "kota", "point": "-6.2, 106.8"}.items():
+            tab.run(f"document.querySelector('#{field}').value = {json.dumps(value)}")
+        tab.run("document.querySelector('.taking > button').click()")
+        tab.wait("document.querySelector('[role=status] .code') && document.querySelector('#text').value === ''")
+    assert tab.run("document.querySelector('[role=status] li a').innerText").startswith("TG")
+    assert tab.run("document.documentElement.scrollWidth") == 360
+    assert tab.run(_FAINT) == []
+    assert tab.complaints == []
+
+
 def test_an_officer_sends_a_picture_and_is_told_when_it_is_none(tab: Tab, served: Served, tmp_path: Path) -> None:
     _sign_in(tab, served)
     tab.open(f"{served.url}/complaints/JK00000001")
