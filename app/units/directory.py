@@ -6,16 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.errors import InvalidInput, NotFound
 from app.db.scope import Scope
+from app.db.tables.complaints import Complaint
 from app.db.tables.units import Unit
 
 _COLUMNS = (
     Unit.id, Unit.code, Unit.name, Unit.type, Unit.parent_id, Unit.second_parent_id, Unit.is_validator, Unit.is_active,
 )  # fmt: skip
+# Spelled as the partial index spells its condition: SQLite recognises it in no other form.
+_OPEN = text("complaint.is_open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,10 @@ class Directory:
     def children(self, unit_id: int) -> list[UnitCard]:
         """The active units right below, over either parent."""
         return [unit for unit in self.active() if unit_id in unit.parent_ids]
+
+    def all_below(self, unit_id: int) -> list[UnitCard]:
+        """The units right below, over either parent, closed ones too."""
+        return [unit for unit in self.units.values() if unit_id in unit.parent_ids]
 
     def tops(self) -> list[UnitCard]:
         """The units that have no parent here; those that no longer work only where no other does."""
@@ -118,6 +125,17 @@ async def read_directory(
     cards = (_card(*row) for row in rows)
     covered = None if scope.unit_ids is None else set(scope.unit_ids)
     return Directory({card.id: card for card in cards if _is_covered(card.id, covered, ancestors)}, ancestors)
+
+
+async def read_holding(connection: AsyncConnection, units: Iterable[UnitCard]) -> list[UnitCard]:
+    """Of these units those that work, and the closed ones that hold open complaints: sources may still name them."""
+    asked = list(units)
+    closed = [unit.id for unit in asked if not unit.is_active]
+    if not closed:
+        return asked
+    statement = select(Complaint.unit_id).where(Complaint.unit_id.in_(closed), _OPEN).distinct()
+    holding = set(await connection.scalars(statement))
+    return [unit for unit in asked if unit.is_active or unit.id in holding]
 
 
 def _card(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.errors import Conflict, Forbidden, InvalidInput, NotFound
 from app.complaint.words import fold_label
-from app.db.changes import RULES, count_up
+from app.db.changes import RULES, claim_rules, count_up
 from app.db.scope import Scope
 from app.db.tables.complaints import Complaint
 from app.db.tables.units import Unit, UnitAlias, UnitAncestor
@@ -123,7 +123,8 @@ async def add_unit(connection: AsyncConnection, new: NewUnit, *, scope: Scope) -
 
 
 async def change_unit(connection: AsyncConnection, code: str, change: UnitChange, *, scope: Scope) -> UnitEntry:
-    """The unit as it is then. One that still holds open complaints, or has active units below, does not close.
+    """The unit as it is then. One that still holds open complaints, or has active units below, does not close; and none
+    works again below one that is closed, where nobody would find it.
 
     Raises: NotFound; InvalidInput; Forbidden, for labels without the whole tree; Conflict.
     """
@@ -131,6 +132,8 @@ async def change_unit(connection: AsyncConnection, code: str, change: UnitChange
     _check_texts(change.name, change.type)
     if change.is_active is False and before.is_active:
         await _demand_idle(connection, before)
+    if change.is_active and not before.is_active:
+        await _demand_place(connection, before)
     named = {"name": change.name and change.name.strip(), "type": change.type, "is_active": change.is_active}
     values = {name: value for name, value in named.items() if value is not None}
     if values:
@@ -208,12 +211,22 @@ def _folded(label: str) -> str:
 
 
 async def _demand_idle(connection: AsyncConnection, unit: UnitEntry) -> None:
+    # Whoever hands something over holds the rules: alone with these, all that the unit was given is committed.
+    if not await claim_rules(connection):
+        raise Conflict(f"unit {unit.code} cannot be closed just now: a long transaction writes; try again")
     is_open = (Complaint.unit_id == unit.id, Complaint.is_open)
     held = await connection.scalar(select(func.count()).select_from(Complaint).where(*is_open)) or 0
     is_below = or_(Unit.parent_id == unit.id, Unit.second_parent_id == unit.id)
     below = await connection.scalar(select(func.count()).select_from(Unit).where(is_below, Unit.is_active)) or 0
     if held or below:
         raise Conflict(f"unit {unit.code} holds {held} open complaints and has {below} active units below it")
+
+
+async def _demand_place(connection: AsyncConnection, unit: UnitEntry) -> None:
+    closed = select(Unit.code).where(Unit.code.in_(unit.parents), ~Unit.is_active).order_by(Unit.code).limit(1)
+    code = await connection.scalar(closed)
+    if code is not None:
+        raise Conflict(f"unit {code} above {unit.code} is closed: open it first")
 
 
 async def _labels_of(connection: AsyncConnection, unit_ids: Sequence[int]) -> dict[int, list[str]]:

@@ -9,11 +9,16 @@ from typing import Any
 
 import pytest
 
+from app.complaint.lifecycle import OPEN
+from app.db.changes import RULES, count_up
+from app.db.session import writing
 from app.units.figures import CLOCKS
 from tests.api.door import Door
 from tests.units.city import NOW, City, Recount, period
+from tests.workqueue.desk import table
 
 Answer = Mapping[str, Any]
+OPEN_WORDS = ",".join(OPEN)
 
 
 @pytest.fixture
@@ -194,6 +199,23 @@ async def test_the_list_of_status_is_paged_by_code_and_narrowed_by_parent(admin:
     await admin.get("/units/status", 422, type="istana")
     stolen = (await admin.get("/units/status", limit=1))["next_cursor"]
     assert (await admin.get("/units/status", 422, parent="kota", cursor=stolen))["errors"][0]["field"] == "cursor"
+
+
+async def test_a_closed_unit_is_told_of_while_it_holds_open_complaints(city: City, admin: Caller) -> None:
+    """A source may go on naming it: what is counted above it must not be nobody's below."""
+    unit = table("unit")
+    async with writing(city.engine) as connection:
+        closed = unit.c.code.in_(("kelurahan-b", "biro"))
+        await connection.execute(unit.update().where(closed).values(is_active=False))
+        await count_up(connection, RULES)
+    above = (await admin.get("/units/kecamatan/status"))["open"]["value"]
+    own = await admin.listed("/complaints?unit=kecamatan&unit_scope=exact&status=" + OPEN_WORDS)
+    below = (await admin.get("/units/status", parent="kecamatan"))["items"]
+    assert [item["unit"]["code"] for item in below] == ["kelurahan-a", "kelurahan-b"]
+    assert below[1]["open"]["value"] > 0
+    assert above == len(own) + sum(item["open"]["value"] for item in below)
+    assert "biro" not in {item["unit"]["code"] for item in (await admin.get("/units/status"))["items"]}
+    assert [child["code"] for child in (await admin.get("/units/kecamatan"))["children"]] == ["kelurahan-a"]
 
 
 async def test_a_period_is_told_in_full(admin: Caller) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from app.complaint.roles import Role
-from app.db.session import reading
+from app.db.complaints import advance
+from app.db.session import reading, writing
 from app.intake.reference import read_reference
 from connectors.contract import SourceTraits
 from tests.api.door import Door
 from tests.api.test_problems import assert_problem
+from tests.workqueue.desk import NOON, Desk
 
 UNITS = "/api/v1/admin/units"
 CATEGORIES = "/api/v1/admin/categories"
@@ -52,6 +55,29 @@ async def test_a_unit_with_units_below_it_does_not_close(door: Door) -> None:
     under = {"code": "x", "name": "X", "type": "sudin", "parent": "dki"}
     answer = await door.client.post(UNITS, json=under, headers=headers)
     assert [error["field"] for error in assert_problem(answer, 422, "invalid_input")["errors"]] == ["parent"]
+
+
+async def test_a_unit_does_not_work_again_below_one_that_is_closed(door: Door) -> None:
+    await door.units("dki", "dki/dlh")
+    headers = await door.token()
+    for code in ("dlh", "dki"):
+        await door.client.patch(f"{UNITS}/{code}", json={"is_active": False}, headers=headers)
+    assert_problem(await door.client.patch(f"{UNITS}/dlh", json={"is_active": True}, headers=headers), 409, "conflict")
+    for code in ("dki", "dlh"):
+        again = await door.client.patch(f"{UNITS}/{code}", json={"is_active": True}, headers=headers)
+        assert (again.status_code, again.json()["is_active"]) == (200, True)
+
+
+async def test_a_unit_that_is_just_being_given_something_does_not_close(door: Door) -> None:
+    desk = Desk(door.house.engine, door.house.rulebooks, door.house.vault)
+    await desk.build()
+    headers = await door.token()
+    async with writing(door.house.engine) as connection:
+        rules = await door.house.rulebooks.current(connection)
+        await advance(connection, [desk._new(1, "JK1", NOON, "sudin")], rules, now=NOON)
+        closing = asyncio.create_task(door.client.patch(f"{UNITS}/sudin", json={"is_active": False}, headers=headers))
+        assert not (await asyncio.wait({closing}, timeout=0.4))[0]
+    assert_problem(await closing, 409, "conflict")
 
 
 async def test_an_administrator_of_a_unit_reaches_what_lies_below_it_alone(door: Door) -> None:
