@@ -37,6 +37,9 @@ from connectors.contract import (
 DESK = "desk"
 """The source of what is taken in by hand; it is never pulled."""
 
+FIRST_YEAR = 1971
+"""The first year in which a report may lie, as for those of sources: what is earlier is a slip of the pen."""
+
 _TAKEN_IN = "received"
 
 
@@ -87,10 +90,12 @@ async def take_in(
 ) -> int:
     """The id of the stored complaint.
 
-    Raises: InvalidInput for a category or village that nobody knows, and for a report of the future.
+    Raises: InvalidInput for a category or village that nobody knows, and for a report of the future or of long ago.
     """
     if new.reported_at > now:
         raise InvalidInput("reported_at", "lies in the future")
+    if new.reported_at.year < FIRST_YEAR:
+        raise InvalidInput("reported_at", f"lies before the year {FIRST_YEAR}")
     source_id = await _source(connection, now)
     reference = await read_reference(connection, DESK, SourceTraits())
     category = await _category(connection, new.category)

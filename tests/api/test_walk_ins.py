@@ -137,6 +137,8 @@ async def test_two_at_once_get_two_codes(door: Door) -> None:
         ("location.lng", {"location": {"lat": 1.0}}),
         ("location.lat", {"location": {"lat": 91, "lng": 0}}),
         ("reported_at", {"reported_at": "2026-06-02T09:00:01+07:00"}),
+        ("reported_at", {"reported_at": "0001-01-01T00:00:00Z"}),
+        ("reported_at", {"reported_at": "1970-12-31T23:59:59Z"}),
         ("reported_at", {"reported_at": "kemarin"}),
         ("identity.nik", {"identity": {"nik": "12"}}),
         ("identity.nik", {"identity": {"nik": "٣" * 16}}),
