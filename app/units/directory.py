@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -121,8 +122,9 @@ async def read_directory(
     connection: AsyncConnection, scope: Scope, ancestors: Mapping[int, tuple[int, ...]]
 ) -> Directory:
     """The directory of what `scope` covers, ordered by code."""
-    rows = (await connection.execute(select(*_COLUMNS).order_by(Unit.code))).all()
-    cards = (_card(*row) for row in rows)
+    rows = await connection.execute(select(*_COLUMNS))
+    # Not by the database: it may sort as a dictionary does, b before C, and pages go by what lies behind a code.
+    cards = sorted((_card(*row) for row in rows), key=attrgetter("code"))
     covered = None if scope.unit_ids is None else set(scope.unit_ids)
     return Directory({card.id: card for card in cards if _is_covered(card.id, covered, ancestors)}, ancestors)
 
