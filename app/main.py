@@ -53,6 +53,7 @@ from app.api.edge import Edge
 from app.api.errors import add_error_answers
 from app.api.etags import NotModified, Tags, not_modified
 from app.api.event_streams import Streams
+from app.api.heads import Heads
 from app.api.idempotency import Repeats
 from app.api.metrics import RequestMetrics
 from app.api.standby import SecondTry
@@ -156,6 +157,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
     app.add_middleware(Edge, metrics=app.state.metrics, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(Mishaps)
+    app.add_middleware(Heads)
     _include(app)
     return app
 
