@@ -14,6 +14,15 @@ def fold_word(word: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", word).casefold().split())
 
 
+def says_something(words: str) -> bool:
+    """Whether there is anything to read: one letter, digit, sign or picture, and not blanks and invisible marks alone.
+
+    >>> says_something("Ya."), says_something("👍"), says_something(" \\u200b\\u2060 ")
+    (True, True, False)
+    """
+    return any(unicodedata.category(character)[0] in "LNPS" for character in words)
+
+
 def fold_label(label: str) -> str:
     """A unit's label as it is looked up: letters and digits alone, since sources spell `KEBON JERUK` and `KEBONJERUK`.
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.complaint.clocks import Rulebook
 from app.complaint.errors import InvalidInput
 from app.complaint.lifecycle import Status
-from app.complaint.words import fold_label, fold_word
+from app.complaint.words import fold_label, fold_word, says_something
 from app.db.changes import count_up, upsert
 from app.db.complaints import find
 from app.db.tables.sources import Category, Source
@@ -90,12 +90,15 @@ async def take_in(
 ) -> int:
     """The id of the stored complaint.
 
-    Raises: InvalidInput for a category or village that nobody knows, and for a report of the future or of long ago.
+    Raises: InvalidInput for a category or village that nobody knows, and for a report of the future, of long ago, or
+    of nothing.
     """
     if new.reported_at > now:
         raise InvalidInput("reported_at", "lies in the future")
     if new.reported_at.year < FIRST_YEAR:
         raise InvalidInput("reported_at", f"lies before the year {FIRST_YEAR}")
+    if not says_something(new.text):
+        raise InvalidInput("text", "says nothing")
     source_id = await _source(connection, now)
     reference = await read_reference(connection, DESK, SourceTraits())
     category = await _category(connection, new.category)

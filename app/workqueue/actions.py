@@ -14,6 +14,7 @@ from app.complaint.clocks import Rulebook
 from app.complaint.errors import AlreadyClaimed, Conflict, Forbidden, IllegalMove, InvalidInput, NotFound, StaleVersion
 from app.complaint.events import CaseEvent, EventKind
 from app.complaint.lifecycle import STEPS, Actor, Move, Status, legal_moves
+from app.complaint.words import says_something
 from app.db.complaints import Change, advance, lock
 from app.db.tables.complaints import ComplaintEvent
 from app.workqueue.asker import Asker
@@ -143,7 +144,7 @@ def demand_words(field: str, words: str | None, longest: int) -> None:
 
     Raises: InvalidInput.
     """
-    if words is not None and not (words.strip() and len(words) <= longest and "\x00" not in words):
+    if words is not None and not (says_something(words) and len(words) <= longest and "\x00" not in words):
         raise InvalidInput(field, f"must have 1 to {longest} characters")
 
 

@@ -131,6 +131,7 @@ async def test_two_at_once_get_two_codes(door: Door) -> None:
     [
         ("channel", {"channel": "carrier pigeon"}),
         ("text", {"text": "  "}),
+        ("text", {"text": "\u00a0\u200b"}),
         ("category", {"category": "atlantis"}),
         ("unit", {"unit": "atlantis"}),
         ("location.kelurahan_code", {"location": {"kelurahan_code": "atlantis"}}),

@@ -198,6 +198,14 @@ async def test_a_supervisor_assigns_to_an_officer_who_covers_the_unit(desk: Desk
         assert refused.value.field == "assignee"
 
 
+@pytest.mark.parametrize("text", [" ", "\u200b", "\u00a0\u2060\ufeff"])
+async def test_a_reply_that_shows_nothing_is_none(desk: Desk, text: str) -> None:
+    """It would stop the clock of the first response."""
+    found = await desk.report("JK1", NOON, unit="kelurahan-a")
+    with pytest.raises(InvalidInput):
+        await desk.move(found, Move.RESPOND, "ani", text=text)
+
+
 async def test_what_is_unrouted_goes_only_to_who_covers_everything(desk: Desk) -> None:
     found = await desk.report("JK1", NOON)
     with pytest.raises(InvalidInput):
