@@ -32,6 +32,7 @@ from app.posting import open_post
 from app.pulling import Plant, process_name, pull_source
 from app.rules.recalculation import Bench, recalculate
 from app.workqueue.claims import expire_claims
+from app.workqueue.leaving import release_for_the_gone
 from app.workqueue.pauses import expire_pauses
 from connectors.contract import ConnectorError
 
@@ -76,11 +77,12 @@ class Jobs:
             _log.info("alerts swept", raised=swept.raised, advanced=swept.advanced)
 
     async def expire(self) -> None:
-        """End the pauses that lasted as long as their reason allows, and the claims that nobody kept up."""
+        """End the pauses that lasted as long as their reason allows, and the claims that nobody keeps up."""
         pauses = await expire_pauses(self.plant.engine, self.plant.rulebooks, now=utc_now())
         claims = await expire_claims(self.plant.engine, self.plant.rulebooks, now=utc_now())
-        if pauses or claims:
-            _log.info("expired", pauses=pauses, claims=claims)
+        left = await release_for_the_gone(self.plant.engine, self.plant.rulebooks, now=utc_now())
+        if pauses or claims or left:
+            _log.info("expired", pauses=pauses, claims=claims, left=left)
 
     async def recalculate(self) -> None:
         """Let the open clocks follow a change of rules, to its end, unless another worker does."""

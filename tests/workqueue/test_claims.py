@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
+import pytest
+from sqlalchemy import update
+
 from app.complaint.errors import AlreadyClaimed
 from app.complaint.events import EventKind
-from app.complaint.lifecycle import Move
+from app.complaint.lifecycle import Move, Status
 from app.db.case_rows import read_stored
 from app.db.complaints import refold
 from app.db.session import reading, writing
+from app.db.tables.people import Officer
 from app.workqueue.claims import CLAIM_LASTS, expire_claims
+from app.workqueue.leaving import release_for_the_gone
 from app.workqueue.notes import add_note
 from tests.workqueue.desk import NOON, Desk
 
@@ -86,6 +91,31 @@ async def test_what_a_supervisor_assigned_does_not_end_by_itself(desk: Desk) -> 
     await desk.move(found, Move.ASSIGN, "dewi", assignee="ani")
     assert await _expire(desk, NOON + timedelta(days=400)) == 0
     assert await _holder(desk, found) == (desk.officers["ani"], None)
+
+
+@pytest.mark.parametrize(("move", "by", "assignee"), [(Move.CLAIM, "ani", None), (Move.ASSIGN, "dewi", "ani")])
+async def test_what_somebody_held_who_left_goes_back_to_the_unit(
+    desk: Desk, move: Move, by: str, assignee: str | None
+) -> None:
+    """An assignment has no end of its own, so nobody else could ever claim it."""
+    held, closed, of_others = [await desk.report(f"JK{n}", NOON, unit="kelurahan-a") for n in range(3)]
+    for each in (held, closed):
+        await desk.move(each, move, by, **({"assignee": assignee} if assignee else {}))
+    await desk.hear(closed, Status.RESOLVED, NOON + _MOMENT)
+    await desk.move(of_others, Move.CLAIM, "budi")
+    now = NOON + timedelta(minutes=5)
+    assert await release_for_the_gone(desk.engine, desk.rulebooks, now=now) == 0
+    async with writing(desk.engine) as connection:
+        await connection.execute(update(Officer).where(Officer.username == "ani").values(is_active=False))
+    done = await asyncio.gather(*(release_for_the_gone(desk.engine, desk.rulebooks, now=now) for _ in range(3)))
+    assert sum(done) == 1
+    assert [(await _holder(desk, each))[0] for each in (held, closed, of_others)] == [
+        None,
+        desk.officers["ani"],
+        desk.officers["budi"],
+    ]
+    await _agrees(desk, held)
+    await desk.move(held, Move.CLAIM, "budi", now=now)
 
 
 async def _agrees(desk: Desk, complaint_id: int) -> None:
