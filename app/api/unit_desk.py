@@ -49,6 +49,15 @@ class StatusDesk:
             for group, status in zip(groups, statuses, strict=True)
         ]
 
+    async def without_silent(self, units: Sequence[UnitCard]) -> list[UnitCard]:
+        """These units, but for the closed ones that have no figure at all any more."""
+        closed = [unit for unit in units if not unit.is_active]
+        if not closed:
+            return list(units)
+        statuses = await self._statuses([[unit] for unit in closed], self.moment.period)
+        silent = {unit.id for unit, status in zip(closed, statuses, strict=True) if status.is_empty}
+        return [unit for unit in units if unit.id not in silent]
+
     async def parts(self, group: Sequence[UnitCard], by: By) -> list[PartFigures]:
         """The figures of each part, by name; those that have none come last."""
         cut = replace(self.narrowing.cut, by=by)

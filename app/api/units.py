@@ -20,7 +20,7 @@ from app.api.unit_query import ExtrasDep, TrendBy
 from app.api.unit_shapes import StatusAnswer, StatusPage, UnitAnswer, UnitNode, UnitTree
 from app.api.unit_sheets import SHEET_HEADER, part_rows, sheet_row
 from app.dependencies import CallerDep, HouseDep, Now, Surveying
-from app.units.directory import Directory, read_directory, read_holding
+from app.units.directory import Directory, read_directory
 
 router = APIRouter(tags=["units"])
 
@@ -72,13 +72,13 @@ async def statuses(
 ) -> Response:
     """The status of the units right below `parent`, or of every unit of the caller, by code.
 
-    One that is closed is among them while it holds open complaints: what is counted above it is told of it, too.
+    One that is closed is among them where it has any figure: what is counted above it is told of it, too.
     """
     directory = desk.directory
     below = (
         directory.all_below(directory.named("parent", parent).id) if parent is not None else directory.units.values()
     )
-    units = await read_holding(desk.connection, below)
+    units = await desk.without_silent(list(below))
     if unit_type is not None:
         units = directory.of_type(unit_type, units)
     kind = f"units/status {parent} {unit_type}"

@@ -55,12 +55,12 @@ async def begin_close(connection: AsyncConnection, month: str, *, zone: ZoneInfo
 async def figures_of_month(
     connection: AsyncConnection, rules: Rulebook, period: Period, *, actor: str, now: datetime
 ) -> Rows:
-    """The figures of the month of every unit that works, as they are known at an instant that is settled.
+    """The figures of the month of every unit that works or has any, as they are known at an instant that is settled.
 
-    They are counted as those of an earlier instant are, since others go on writing meanwhile. They come as rows to
-    keep.
+    A unit that was closed since the month ended keeps what it did in it. All are counted as those of an earlier instant
+    are, since others go on writing meanwhile. They come as rows to keep.
     """
-    units = (await read_directory(connection, WHOLE, rules.ancestors)).active()
+    units = (await read_directory(connection, WHOLE, rules.ancestors)).units.values()
     groups = [(unit.id,) for unit in units]
     ground = await earlier(connection, rules, now)
     statuses = await read_statuses(
@@ -70,6 +70,7 @@ async def figures_of_month(
     return [
         {"unit_id": unit.id, **told, "figures": period_numbers(status)}
         for unit, status in zip(units, statuses, strict=True)
+        if unit.is_active or not status.is_empty
     ]
 
 

@@ -7,19 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.errors import InvalidInput, NotFound
 from app.db.scope import Scope
-from app.db.tables.complaints import Complaint
 from app.db.tables.units import Unit
 
 _COLUMNS = (
     Unit.id, Unit.code, Unit.name, Unit.type, Unit.parent_id, Unit.second_parent_id, Unit.is_validator, Unit.is_active,
 )  # fmt: skip
-# Spelled as the partial index spells its condition: SQLite recognises it in no other form.
-_OPEN = text("complaint.is_open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +124,6 @@ async def read_directory(
     cards = sorted((_card(*row) for row in rows), key=attrgetter("code"))
     covered = None if scope.unit_ids is None else set(scope.unit_ids)
     return Directory({card.id: card for card in cards if _is_covered(card.id, covered, ancestors)}, ancestors)
-
-
-async def read_holding(connection: AsyncConnection, units: Iterable[UnitCard]) -> list[UnitCard]:
-    """Of these units those that work, and the closed ones that hold open complaints: sources may still name them."""
-    asked = list(units)
-    closed = [unit.id for unit in asked if not unit.is_active]
-    if not closed:
-        return asked
-    statement = select(Complaint.unit_id).where(Complaint.unit_id.in_(closed), _OPEN).distinct()
-    holding = set(await connection.scalars(statement))
-    return [unit for unit in asked if unit.is_active or unit.id in holding]
 
 
 def _card(

@@ -38,6 +38,12 @@ class Status:
     handling: DayTally
     holding: HoldingTally
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is open, and nothing happened in the period."""
+        is_idle = self.open.open == 0 and self.handling == DayTally() and self.holding == HoldingTally()
+        return is_idle and all(card == Scorecard() for card in self.clocks.values())
+
 
 async def read_statuses(
     connection: AsyncConnection,

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.errors import Conflict, InvalidInput
 from app.complaint.events import EventKind
+from app.db.changes import RULES, count_up
 from app.db.complaints import Change, advance
 from app.db.session import writing
 from app.monthly import close, months_due
@@ -21,7 +22,7 @@ from tests.api.amid import written_amid
 from tests.api.door import Door
 from tests.api.test_unit_answers import Caller
 from tests.units.month import END, Month
-from tests.workqueue.desk import at, entry
+from tests.workqueue.desk import at, entry, table
 
 CLOSED = at("2026-02-06 03:00")
 SECOND = timedelta(seconds=1)
@@ -129,6 +130,20 @@ async def test_a_month_is_closed_once_and_only_when_it_has_ended(month: Month, a
     assert [(row.actor, row.subject, row.details) for row in trail] == [("gita", "2026-01", {"units": 7})]
     listed = await admin.get("/units/kota/closes")
     assert [each["month"] for each in listed["items"]] == ["2026-01"]
+
+
+async def test_a_unit_that_was_closed_since_keeps_what_it_did_in_the_month(
+    month: Month, admin: Caller, plant: Plant
+) -> None:
+    unit = table("unit")
+    async with writing(month.engine) as connection:
+        gone = unit.c.code.in_(("kelurahan-a", "kelurahan-b"))
+        await connection.execute(unit.update().where(gone).values(is_active=False))
+        await count_up(connection, RULES)
+    assert await close(plant, "2026-01", actor="worker", now=CLOSED) == 7
+    as_of = await admin.get("/units/kelurahan-a/status", period="2026-01", as_of=CLOSED.isoformat())
+    closed = (await admin.get("/units/kelurahan-a/closes/2026-01"))["closed"]
+    assert closed == _numbers(as_of) and closed["handling"]["reported"] > 0
 
 
 async def test_the_worker_closes_what_ended_long_enough_ago(month: Month, plant: Plant) -> None:
