@@ -139,7 +139,11 @@ async def read_board(
         unit=tops[0] if len(tops) == 1 else None,
         way=directory.way_up(tops[0]) if len(tops) == 1 else (),
         status=status,
-        rows=[UnitRow(unit, each) for unit, each in zip(below, statuses, strict=True)],
+        rows=[
+            UnitRow(unit, each)
+            for unit, each in zip(below, statuses, strict=True)
+            if unit.is_active or not each.is_empty
+        ],
         overdue=() if look.is_earlier else await _most_overdue(connection, caller, rules, code, look.at, zone),
         alerts=() if look.is_earlier else await _newest_alerts(connection, caller, code),
         sources=await _freshness(connection, look),
@@ -148,8 +152,11 @@ async def read_board(
 
 
 def _below(directory: Directory, tops: Sequence[UnitCard]) -> list[UnitCard]:
-    """The next level: what is right below one unit, or the topmost units themselves where there are several."""
-    return directory.children(tops[0].id) if len(tops) == 1 else list(tops)
+    """The next level: what is right below one unit, or the topmost units themselves where there are several.
+
+    Closed ones are in it, since what they did is in the figures above.
+    """
+    return directory.all_below(tops[0].id) if len(tops) == 1 else list(tops)
 
 
 async def _freshness(connection: AsyncConnection, look: Look) -> Sequence[Freshness]:

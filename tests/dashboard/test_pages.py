@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event, insert, update
 
 from app.dashboard.catalogue import LANGUAGES, WORDS
+from app.db.changes import RULES, count_up
 from app.db.session import writing
 from app.units.directory import read_directory
 from tests.api.door import Door
@@ -53,6 +54,16 @@ async def test_a_unit_page_shows_the_figures_of_the_api(visitor: Visitor) -> Non
     row = next(row for row in page.rows["clocks-heading"] if row[0] == "Tanggapan pertama")
     assert row[2] == f"{respond['met']['value']} / {due}"
     assert row[3:5] == [str(respond["missed"]["value"]), str(respond["running_overdue"]["value"])]
+
+
+async def test_a_closed_unit_has_its_row_where_its_figures_are_in_those_above(visitor: Visitor, city: City) -> None:
+    before = (await _page(visitor, "/units/kecamatan")).rows["units-heading"][1:]
+    async with writing(city.engine) as connection:
+        unit = table("unit")
+        await connection.execute(update(unit).where(unit.c.code == "kelurahan-b").values(is_active=False))
+        await count_up(connection, RULES)
+    rows = (await _page(visitor, "/units/kecamatan")).rows["units-heading"][1:]
+    assert len(before) == 2 and rows == before
 
 
 async def test_the_units_below_come_most_overdue_first_and_lead_to_their_own_page(visitor: Visitor) -> None:
