@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, String, bindparam, cast, column, select, table, text
+from sqlalchemy import ColumnElement, String, bindparam, cast, column, func, select, table, text
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,6 +66,14 @@ def holds(name: str, *, is_postgresql: bool) -> ColumnElement[bool]:
         return Complaint.id.in_(select(_words.c.complaint_id).where(_words.c.words.bool_op("@@")(asked)))
     holds_them = _documents.c.complaint_words.bool_op("MATCH")(bindparam(name, type_=String))
     return Complaint.id.in_(select(_documents.c.rowid).where(holds_them))
+
+
+def names_a_mailbox(*, is_postgresql: bool) -> ColumnElement[bool]:
+    """The condition on `complaint` that an e-mail address may stand in its subject or text; `@name` alone is none."""
+    words = func.coalesce(Complaint.subject, "") + " " + func.coalesce(Complaint.text, "")
+    if is_postgresql:
+        return words.regexp_match("[^ ]@[^ ].*[.][^ ]")
+    return words.bool_op("GLOB")("*[^ ]@[^ ]*.[^ ]*")
 
 
 def question(sought: Sought, *, is_postgresql: bool) -> str:

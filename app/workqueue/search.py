@@ -11,7 +11,7 @@ from app.complaint.lifecycle import Status
 from app.db.among import among
 from app.db.column_types import BigId
 from app.db.tables.complaints import Complaint
-from app.db.words import Sought, fold_words, holds, question, sought_code
+from app.db.words import Sought, fold_words, holds, names_a_mailbox, question, sought_code
 from app.workqueue.asker import Asker
 
 _FIGURES = re.compile(r"\d{3}")
@@ -56,7 +56,8 @@ def search(told: str, asker: Asker, *, is_postgresql: bool) -> tuple[Search, dic
 
     It is for complaints whose ticket code begins with `told`, or whose subject and text hold each word of it. A word
     of three letters or more finds all that begin with it. Case, accents and signs do not count. Nobody finds by what
-    is hidden from them: words that they may not read, or the figures of a phone number or a plate that would be masked.
+    is hidden from them: words that they may not read, or the figures of a phone number or a plate that would be masked;
+    a complaint that holds an e-mail address is found by its code alone.
     """
     code = sought_code(told)
     words = () if _asks_for_what_is_masked(told, asker) else fold_words(told)
@@ -76,6 +77,9 @@ def matching(asked: Search) -> ColumnElement[bool]:
     if not asked.has_words:
         return found
     shown = may_read(asked.reader)
+    if not asked.reader.works:
+        # Letter by letter, words would tell them the address that they see masked.
+        shown = and_(shown, ~names_a_mailbox(is_postgresql=asked.is_postgresql))
     if not asked.has_code:
         return and_(found, shown)
     return and_(found, or_(shown, holds("sought_code", is_postgresql=asked.is_postgresql)))

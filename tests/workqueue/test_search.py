@@ -116,7 +116,7 @@ async def test_each_word_of_a_text_finds_it_however_it_is_written(desk: Desk) ->
 
 
 async def test_nobody_finds_by_words_that_are_hidden_from_them(desk: Desk) -> None:
-    await desk.report("JK01", NOON, unit="kelurahan-a", text="Kabel putus, hubungi 0812-0000-1234, ani@contoh.id")
+    await desk.report("JK01", NOON, unit="kelurahan-a", text="Kabel putus, hubungi 0812-0000-1234, @JSCLounge.")
     await desk.report("JK02", NOON, unit="kelurahan-a", text="Kabel putus", is_private=True)
     await desk.report("JK03", NOON, unit="kelurahan-a", text="Kabel putus", is_confidential=True)
     await desk.report("JK04", NOON, unit="kelurahan-a", text="Kabel putus", is_restricted=True)
@@ -128,6 +128,17 @@ async def test_nobody_finds_by_words_that_are_hidden_from_them(desk: Desk) -> No
     assert await _found(desk, "ani@contoh", "fajar") == set()
     assert await _found(desk, "JK0", "fajar") == {"JK01", "JK02", "JK03", "JK04"}
     assert await _found(desk, "kabel", "citra") == set()
+
+
+async def test_no_masked_address_is_guessed_letter_by_letter(desk: Desk) -> None:
+    """A word finds all that begin with it: what a viewer sees as `[email]` would be spelled out by their findings."""
+    await desk.report("JK01", NOON, unit="kelurahan-a", text="Kabel putus.\nHubungi sekar.ayu@contoh.go.id")
+    await desk.report("JK02", NOON, unit="kelurahan-a", subject="Dari sekar@contoh.id", text="Kabel putus")
+    await desk.report("JK03", NOON, unit="kelurahan-a", subject=None, text="Kabel putus, cc @DKIJakarta")
+    for words in ("sek", "sekar", "ayu", "contoh", "kabel"):
+        assert await _found(desk, words) >= {"JK01"}, words
+        assert await _found(desk, words, "fajar") == ({"JK03"} if words == "kabel" else set()), words
+    assert await _found(desk, "JK0", "fajar") == {"JK01", "JK02", "JK03"}
 
 
 @pytest.mark.parametrize("username", OFFICERS)
