@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.complaint.errors import Conflict, Forbidden, InvalidInput, NotFound
 from app.complaint.words import fold_label
-from app.db.changes import RULES, claim_rules, count_up
+from app.db.changes import RULES, claim_rules, count_up, share_rules
 from app.db.scope import Scope
 from app.db.tables.complaints import Complaint
 from app.db.tables.units import Unit, UnitAlias, UnitAncestor
@@ -107,6 +107,7 @@ async def add_unit(connection: AsyncConnection, new: NewUnit, *, scope: Scope) -
     Raises: InvalidInput, naming the field; Forbidden, for a place or labels that the scope does not reach; Conflict.
     """
     _check_new(new)
+    await share_rules(connection)  # Who closes a unit waits for what is being put below it.
     if await connection.scalar(select(Unit.id).where(Unit.code == new.code)) is not None:
         raise Conflict(f"unit {new.code} exists")
     parent_id = await _parent(connection, "parent", new.parent, scope)
@@ -133,6 +134,7 @@ async def change_unit(connection: AsyncConnection, code: str, change: UnitChange
     if change.is_active is False and before.is_active:
         await _demand_idle(connection, before)
     if change.is_active and not before.is_active:
+        await share_rules(connection)
         await _demand_place(connection, before)
     named = {"name": change.name and change.name.strip(), "type": change.type, "is_active": change.is_active}
     values = {name: value for name, value in named.items() if value is not None}
@@ -211,7 +213,7 @@ def _folded(label: str) -> str:
 
 
 async def _demand_idle(connection: AsyncConnection, unit: UnitEntry) -> None:
-    # Whoever hands something over holds the rules: alone with these, all that the unit was given is committed.
+    # Whoever hands something over, or puts a unit below it, holds the rules: alone with these, all that is committed.
     if not await claim_rules(connection):
         raise Conflict(f"unit {unit.code} cannot be closed just now: a long transaction writes; try again")
     is_open = (Complaint.unit_id == unit.id, Complaint.is_open)

@@ -9,8 +9,10 @@ import pytest
 
 from app.complaint.roles import Role
 from app.db.complaints import advance
+from app.db.scope import WHOLE
 from app.db.session import reading, writing
 from app.intake.reference import read_reference
+from app.units.upkeep import NewUnit, add_unit
 from connectors.contract import SourceTraits
 from tests.api.door import Door
 from tests.api.test_problems import assert_problem
@@ -76,6 +78,16 @@ async def test_a_unit_that_is_just_being_given_something_does_not_close(door: Do
         rules = await door.house.rulebooks.current(connection)
         await advance(connection, [desk._new(1, "JK1", NOON, "sudin")], rules, now=NOON)
         closing = asyncio.create_task(door.client.patch(f"{UNITS}/sudin", json={"is_active": False}, headers=headers))
+        assert not (await asyncio.wait({closing}, timeout=0.4))[0]
+    assert_problem(await closing, 409, "conflict")
+
+
+async def test_a_unit_that_is_just_getting_one_below_it_does_not_close(door: Door) -> None:
+    await door.units("dki", "dki/dlh")
+    headers = await door.token()
+    async with writing(door.house.engine) as connection:
+        await add_unit(connection, NewUnit(code="x", name="X", type="sudin", parent="dlh"), scope=WHOLE)
+        closing = asyncio.create_task(door.client.patch(f"{UNITS}/dlh", json={"is_active": False}, headers=headers))
         assert not (await asyncio.wait({closing}, timeout=0.4))[0]
     assert_problem(await closing, 409, "conflict")
 
