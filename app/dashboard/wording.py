@@ -13,6 +13,8 @@ from babel.numbers import format_decimal
 from babel.units import format_unit
 
 from app.alerts.catalogue import CLOCKS
+from app.complaint.events import EventKind
+from app.complaint.lifecycle import Move
 from app.dashboard.case_words import CASE_WORDS
 from app.dashboard.catalogue import WORDS
 from app.dashboard.steps import FIELDS, Problem
@@ -52,6 +54,14 @@ class Wording:
         if entry["move"] is not None:
             return MOVES[self.language][entry["move"]]
         return self.case[f"kind_{entry['kind']}"]
+
+    def reason(self, entry: HistoryEntry) -> str | None:
+        """Why an entry came about; where nobody wrote it, in the reader's language."""
+        if entry["kind"] == EventKind.EXPIRED:
+            return self.case["ended_pause" if entry["move"] is None else "ended_claim"]
+        if entry["move"] == Move.RELEASE and entry["actor"] is None:
+            return self.case["ended_by_leaving"]
+        return entry["reason"]
 
     def trouble(self, problem: Problem) -> str:
         """Why a form came to nothing."""

@@ -17,6 +17,8 @@ from app.dashboard.case_words import CASE_WORDS
 from app.dashboard.catalogue import LANGUAGES
 from app.db.session import writing
 from app.sla.clock import State
+from app.workqueue.claims import CLAIM_LASTS, expire_claims
+from app.workqueue.leaving import release_for_the_gone
 from tests.api.door import Door
 from tests.dashboard.visitor import Visitor, hidden
 from tests.workqueue.desk import DAY, NOON, WIB, Desk, table
@@ -59,6 +61,21 @@ async def _take(visitor: Visitor, move: str, *, page: str = PAGE, **fields: str)
 
 def _moves(page: str) -> list[str]:
     return re.findall(r'name="move" value="([^"]+)"', page)
+
+
+async def test_what_ends_by_itself_says_why_in_the_readers_language(door: Door, desk: Desk, officer: Visitor) -> None:
+    found = await desk.report(CODE, NOON - DAY / 2, unit="kelurahan-a")
+    engine, rulebooks = door.house.engine, door.house.rulebooks
+    await desk.move(found, Move.CLAIM, "ani")
+    await expire_claims(engine, rulebooks, now=NOON + CLAIM_LASTS)
+    await desk.move(found, Move.ASSIGN, "dewi", assignee="ani", now=NOON + CLAIM_LASTS)
+    async with writing(engine) as connection:
+        officers = table("officer")
+        await connection.execute(update(officers).where(officers.c.username == "ani").values(is_active=False))
+    await release_for_the_gone(engine, rulebooks, now=NOON + CLAIM_LASTS)
+    told = (await officer.get(PAGE)).text
+    assert CASE_WORDS["id"]["ended_claim"] in told and CASE_WORDS["id"]["ended_by_leaving"] in told
+    assert "the officer who" not in told
 
 
 async def test_a_page_shows_the_complaint_its_clocks_and_its_history(desk: Desk, officer: Visitor) -> None:
