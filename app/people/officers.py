@@ -22,8 +22,8 @@ from app.people.tokens import OFFICER_PREFIX
 
 USERNAME = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,78}[a-z0-9])?")
 VOUCHED_PREFIX = "oidc-"
-# Words that the queue's filters use for something else.
-RESERVED = frozenset({"me", "none"})
+# Words that the queue's filters use for something else, and those under which this service itself is in the trail.
+RESERVED = frozenset({"me", "none", "worker", "oidc"})
 
 
 @dataclass(frozen=True, slots=True)

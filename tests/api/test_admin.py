@@ -108,6 +108,8 @@ async def test_an_officer_is_listed_without_password_and_tokens_are_no_officers(
     ("given", "field"),
     [
         ({"username": "me"}, "username"),
+        ({"username": "worker"}, "username"),
+        ({"username": "oidc"}, "username"),
         ({"username": "token-9"}, "username"),
         ({"username": "Siti"}, "username"),
         ({"username": "a b"}, "username"),
