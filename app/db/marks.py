@@ -33,7 +33,8 @@ class Passing(StrEnum):
 
 _OFFSETS: Mapping[Passing, tuple[timedelta, ...]] = {
     Passing.DUE: (timedelta(), timedelta(hours=24), timedelta(hours=72)),
-    Passing.AGE: tuple(-limit for limit in AGE_LIMITS),
+    # The report itself too: a source's clock may run a little ahead of ours.
+    Passing.AGE: (timedelta(), *(-limit for limit in AGE_LIMITS)),
 }
 
 

@@ -102,6 +102,18 @@ async def test_a_verdict_that_is_overdue_is_an_answer_of_the_unit_that_waits_for
         assert await screen.statuses(*paths) == [304, 304]
 
 
+async def test_what_is_reported_a_little_ahead_of_our_clock_counts_when_its_time_has_come(screen: Screen) -> None:
+    """A source's clock may run a little ahead of ours. Nothing is due that no policy judges."""
+    await screen.desk.report("JK3", NOON + timedelta(minutes=2), unit="kelurahan-b", policy_families=[])
+    await screen.see()
+    path = "/units/kelurahan-b/status"
+    for minutes, reported in ((1, 0), (3, 1)):
+        screen.set_time(NOON + timedelta(minutes=minutes))
+        answer = await screen.poll(path)
+        assert (answer.status_code, answer.json()["handling"]["reported"]["value"]) == (200, reported)
+        assert await screen.statuses(path) == [304]
+
+
 async def test_a_breach_elsewhere_is_not(screen: Screen) -> None:
     screen.set_time(NOON + timedelta(hours=21, minutes=30))
     paths = ("/complaints?unit=sudin", "/units/sudin/status")

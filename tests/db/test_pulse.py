@@ -170,7 +170,8 @@ async def test_an_age_passes_by_itself(ledger, pulse):
     await report(ledger, KELURAHAN)
     view = await settled(pulse)
     units = frozenset({KELURAHAN})
-    assert (await pulse.marks(view, Passing.AGE, units, now=at("13 10:00"))).last is None
+    assert (await pulse.marks(view, Passing.AGE, units, now=at("12 10:00"))).last is None
+    assert (await pulse.marks(view, Passing.AGE, units, now=at("13 10:00"))).last == at("12 10:00")
     assert (await pulse.marks(view, Passing.AGE, units, now=at("13 10:01"))).last == at("13 10:00")
 
 
