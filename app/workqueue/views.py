@@ -85,10 +85,14 @@ async def add_view(connection: AsyncConnection, new: NewView, asker: Asker, *, n
 async def change_view(connection: AsyncConnection, view_id: int, new: NewView, asker: Asker, *, now: datetime) -> View:
     """The view after the change.
 
-    Raises: NotFound; Forbidden, when it is another's; otherwise as `add_view`.
+    Raises: NotFound; Forbidden, when it is another's; InvalidInput, also when another's would be shared with nobody;
+    otherwise as `add_view`.
     """
-    await _demand_change(connection, await _find(connection, view_id, asker), asker)
+    row = await _find(connection, view_id, asker)
+    await _demand_change(connection, row, asker)
     unit_id = await _unit(connection, new.shared_with, asker.scope)
+    if unit_id is None and row.officer_id != asker.officer_id:
+        raise InvalidInput("shared_with", f"must name a unit, since the view is {row.username}'s: drop it to end it")
     changed = {"name": new.name, "query": dict(new.query), "unit_id": unit_id, "updated_at": now}
     statement = update(SavedView).where(SavedView.id == view_id).values(changed).returning(SavedView.id)
     return await read_view(connection, await _write(connection, statement, new.name), asker)

@@ -57,6 +57,9 @@ async def test_a_view_of_another_is_absent_until_it_is_shared_with_a_unit_of_our
     assert await _status(door, "PUT", shared, ani, MINE) == 403
     assert await _status(door, "DELETE", shared, ani) == 403
     of_ani = await _id(door, ani, shared_with="kelurahan")
+    unshared = await door.client.put(f"{VIEWS}/{of_ani}", json=MINE, headers=dewi)
+    assert [each["field"] for each in unshared.json()["errors"]] == ["shared_with"]
+    assert await _status(door, "PUT", of_ani, dewi, {**MINE, "shared_with": "kelurahan"}) == 200
     assert await _status(door, "DELETE", of_ani, dewi) == 204
 
 
