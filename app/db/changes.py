@@ -25,6 +25,8 @@ LIFTED = f"coalesce((SELECT value FROM counter WHERE name = '{LIFT}'), 0)"  # no
 
 # The letters "tg-rules" as a number, so that it meets no other program's lock.
 _RULES_KEY = 0x74672D72756C6573
+# And "tg-codes".
+_CODES_KEY = 0x74672D636F646573
 # A writer queues behind whoever waits to change the rules, so nobody waits longer for them than this.
 _CLAIM_MS = 250
 _CLAIM_PAUSE_S = 0.1
@@ -90,6 +92,15 @@ async def _claims(connection: AsyncConnection) -> bool:
         return False
     await attempt.commit()
     return True
+
+
+async def claim_new_codes(connection: AsyncConnection) -> None:
+    """Be the only one who brings tickets that nobody holds, until this transaction ends.
+
+    Who reads the codes again then sees what others have brought. On SQLite writers queue anyway.
+    """
+    if is_postgresql(connection):
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CODES_KEY})
 
 
 async def next_change(connection: AsyncConnection) -> int:

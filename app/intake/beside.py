@@ -46,8 +46,8 @@ async def store_beside(
 ) -> Stored:
     """The batch stored, as a run that is done.
 
-    It waits for a batch that a pull of the same source is storing. Another source may bring one of its tickets at the
-    same time: then the lot is taken in once more, beside what that one has stored.
+    It waits for a batch that a pull of the same source is storing, and for another source that brings new tickets.
+    Where it meets a row that was not there before, or is told to step back, it is taken in once more.
     """
     await connection.execute(select(Source.id).where(Source.id == source.id).with_for_update())
     keeper = BatchStore(source, connector, desk.rulebooks, desk.vault, desk.now)

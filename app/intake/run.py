@@ -232,9 +232,9 @@ class Run:
         return replace(undetailed(connector, each), notices=(*each.notices, _NO_DETAIL))
 
     async def _store(self, lease: leases.Lease, batch: Batch) -> None:
-        """Store one batch; two sources may bring one ticket at once, then the loser's batch is redone.
+        """Store one batch, anew where it meets a row that was not there before, or is told to step back.
 
-        The loser meets a row that was not there before, or, where each waits for the other, is told to step back.
+        So it is where each of two writers waits for the other.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:

@@ -14,7 +14,7 @@ from app.complaint.clocks import Rulebook
 from app.complaint.lifecycle import Status
 from app.complaint.words import fold_word
 from app.db.bulk import insert_rows
-from app.db.changes import reserve_ids, upsert
+from app.db.changes import claim_new_codes, reserve_ids, upsert
 from app.db.complaints import Change, advance, lock_all
 from app.db.states import NoticeKind
 from app.db.tables.complaints import Complaint, Identity
@@ -60,7 +60,13 @@ async def held_hashes(connection: AsyncConnection, source_id: int, external_ids:
 async def store_complaints(
     connection: AsyncConnection, incoming: Sequence[IncomingComplaint], storing: Storing
 ) -> Tally:
-    """Store the complaints of a batch; a record that comes twice in it is judged twice, in order."""
+    """Store the complaints of a batch; a record that comes twice in it is judged twice, in order.
+
+    Two sources may bring one ticket at once: whoever brings new ones comes after the other, and finds what it brought.
+    They take their turn before they lock any complaint, so that nobody who waits for a turn is waited for.
+    """
+    if storing.carries_ticket_codes and await _brings_new_codes(connection, incoming):
+        await claim_new_codes(connection)
     tally = Tally()
     for rounds in _rounds(incoming, carries_codes=storing.carries_ticket_codes):
         tally.add(await _store_round(connection, rounds, storing))
@@ -240,6 +246,11 @@ async def _held_records(
         for row in await connection.execute(statement.where(SourceRecord.external_id.in_(chunk))):
             found[row.external_id] = HeldRecord(*row[1:])
     return found
+
+
+async def _brings_new_codes(connection: AsyncConnection, incoming: Sequence[IncomingComplaint]) -> bool:
+    known = await _ids_by_code(connection, incoming)
+    return any(each.ticket_code and each.ticket_code not in known for each in incoming)
 
 
 async def _ids_by_code(connection: AsyncConnection, incoming: Sequence[IncomingComplaint]) -> dict[str, int]:

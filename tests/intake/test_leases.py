@@ -182,3 +182,25 @@ async def test_two_sources_that_bring_the_same_tickets_at_once_make_one_complain
     assert len(await station.rows("complaint")) == 90
     assert len(await station.rows("source_record")) == 180
     assert await station.differences() == []
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+async def test_a_large_batch_is_not_beaten_by_many_small_ones_that_bring_the_same_tickets(station):
+    """However often the other is first, it waits its turn and is stored the first time."""
+    codes = [f"JK2601120{number:03}" for number in range(150)]
+    both = asyncio.Barrier(2)
+
+    async def brings(found, size):
+        await both.wait()
+        for start in range(0, len(found), size):
+            batch = found[start : start + size]
+            yield Batch(tuple(incoming(code, "12 08:00", ticket_code=code) for code in batch), (), None)
+
+    large, small = await asyncio.gather(
+        run.import_batches(station.intake, "jaki", Told(), brings(codes, len(codes))),
+        run.import_batches(replace(station, owner="b:1").intake, "crm", Told(), brings(codes, 1)),
+    )
+    assert large.tally.created + small.tally.created == len(codes)
+    assert large.tally.linked + small.tally.linked == len(codes)
+    assert len(await station.rows("complaint")) == len(codes)
+    assert await station.differences() == []
