@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.api.door import Door, opened, settings_for
+from tests.dashboard.visitor import Visitor, signed_in
 from tests.units.city import NOW, City
+from tests.workqueue.desk import NOON, Desk
 
 
 @pytest.fixture
@@ -25,3 +27,18 @@ async def city(door: Door) -> City:
     await built.build()
     await built.fill(90)
     return built
+
+
+@pytest.fixture
+async def desk(door: Door) -> Desk:
+    """The desk's city with nobody's complaints yet."""
+    door.clock.now = NOON
+    built = Desk(door.house.engine, door.house.rulebooks, door.house.vault)
+    await built.build()
+    return built
+
+
+@pytest.fixture
+async def officer(door: Door, desk: Desk) -> Visitor:
+    """An officer of a village, signed in."""
+    return await signed_in(door, "lina", "officer", "kelurahan-a")

@@ -7,7 +7,6 @@ from datetime import timedelta
 from html import unescape
 
 import httpx
-import pytest
 from sqlalchemy import update
 
 from app.complaint.events import EventKind
@@ -20,35 +19,12 @@ from app.sla.clock import State
 from app.workqueue.claims import CLAIM_LASTS, expire_claims
 from app.workqueue.leaving import release_for_the_gone
 from tests.api.door import Door
-from tests.dashboard.visitor import Visitor, hidden
+from tests.dashboard.visitor import Visitor, hidden, signed_in
 from tests.workqueue.desk import DAY, NOON, WIB, Desk, table
 from tests.workqueue.pictures import photo
 
 CODE = "JK2603010001"
 PAGE = f"/complaints/{CODE}"
-
-
-@pytest.fixture
-async def desk(door: Door) -> Desk:
-    """The desk's city with nobody's complaints yet."""
-    door.clock.now = NOON
-    built = Desk(door.house.engine, door.house.rulebooks, door.house.vault)
-    await built.build()
-    return built
-
-
-@pytest.fixture
-async def officer(door: Door, desk: Desk) -> Visitor:
-    """An officer of a village, signed in."""
-    return await _signed_in(door, "lina", "officer", "kelurahan-a")
-
-
-async def _signed_in(door: Door, username: str, role: str, *units: str) -> Visitor:
-    door.client.cookies.clear()
-    await door.officer(username, role, units)
-    visitor = Visitor(door)
-    await visitor.sign_in(username)
-    return visitor
 
 
 async def _take(visitor: Visitor, move: str, *, page: str = PAGE, **fields: str) -> httpx.Response:
@@ -118,12 +94,12 @@ async def test_an_officer_works_a_complaint_through_its_forms(desk: Desk, office
 
 async def test_who_may_not_take_a_move_is_not_offered_it(door: Door, desk: Desk) -> None:
     await desk.report(CODE, NOON - DAY, unit="kelurahan-a")
-    viewer = await _signed_in(door, "tamu", "viewer", "kota")
+    viewer = await signed_in(door, "tamu", "viewer", "kota")
     shown = (await viewer.get(PAGE)).text
     assert _moves(shown) == [] and "Tidak ada langkah" in shown and "Tambah catatan" not in shown
     forged = await viewer.send(f"{PAGE}/moves", **hidden(shown), version="1", move="claim")
     assert forged.status_code == 403
-    leader = await _signed_in(door, "ketua", "supervisor", "kota")
+    leader = await signed_in(door, "ketua", "supervisor", "kota")
     assert "assign" in _moves((await leader.get(PAGE)).text)
 
 
@@ -133,10 +109,10 @@ async def test_only_its_holder_and_who_leads_are_offered_to_give_a_complaint_bac
     await desk.report(CODE, NOON - DAY, unit="kelurahan-a")
     assert "release" not in _moves((await officer.get(PAGE)).text)
     assert "release" in _moves((await _take(officer, "claim")).text)
-    colleague = await _signed_in(door, "joko", "officer", "kelurahan-a")
+    colleague = await signed_in(door, "joko", "officer", "kelurahan-a")
     offered = _moves((await colleague.get(PAGE)).text)
     assert "respond" in offered and {"claim", "release"}.isdisjoint(offered)
-    leader = await _signed_in(door, "ketua", "supervisor", "kota")
+    leader = await signed_in(door, "ketua", "supervisor", "kota")
     assert "release" in _moves((await leader.get(PAGE)).text)
     given_back = await _take(leader, "release")
     assert "claim" in _moves(given_back.text) and "release" not in _moves(given_back.text)
@@ -199,7 +175,7 @@ async def test_flagged_pictures_are_judged_on_the_page_before_the_result_is_appr
     assert shot.json()["flags"], shot.text
     page = (await _take(officer, "submit")).text
     assert CASE_WORDS["id"]["flag_no_exif"] in page and "/review" not in page
-    lead = await _signed_in(door, "ratna", "supervisor", "kelurahan-a")
+    lead = await signed_in(door, "ratna", "supervisor", "kelurahan-a")
     held = await _take(lead, "approve")
     assert held.status_code == 409 and CASE_WORDS["id"]["problem_evidence"] in held.text
     form = re.search(r'<form method="post" action="([^"]+/review)">.*?</form>', held.text, re.S)
@@ -215,7 +191,7 @@ async def test_flagged_pictures_are_judged_on_the_page_before_the_result_is_appr
 
 async def test_nobody_judges_their_own_picture_on_the_page(door: Door, desk: Desk) -> None:
     await desk.report(CODE, NOON - DAY, unit="kelurahan-a")
-    lead = await _signed_in(door, "ratna", "supervisor", "kelurahan-a")
+    lead = await signed_in(door, "ratna", "supervisor", "kelurahan-a")
     token = hidden((await lead.get(PAGE)).text)["csrf_token"]
     sent = {"file": ("bukti.jpg", photo(), "image/jpeg"), "kind": (None, "after")}
     await door.client.post(f"/api/v1{PAGE}/evidence", files=sent, headers={"X-CSRF-Token": token})
@@ -236,10 +212,10 @@ async def test_a_form_without_the_secret_of_its_page_is_refused(desk: Desk, offi
 
 async def test_private_words_are_for_those_who_handle_it_and_on_record(door: Door, desk: Desk) -> None:
     await desk.report(CODE, NOON - DAY, unit="kelurahan-a", text="Rahasia sekali", is_private=True)
-    viewer = await _signed_in(door, "tamu", "viewer", "kota")
+    viewer = await signed_in(door, "tamu", "viewer", "kota")
     shown = (await viewer.get(PAGE)).text
     assert "Rahasia sekali" not in shown and "hanya untuk petugas" in shown
-    officer = await _signed_in(door, "lina", "officer", "kelurahan-a")
+    officer = await signed_in(door, "lina", "officer", "kelurahan-a")
     assert "Rahasia sekali" in (await officer.get(PAGE)).text
     trail = [(row.actor, row.action) for row in await desk.rows("audit") if row.action == "words.read"]
     assert trail == [("lina", "words.read")]
@@ -247,7 +223,7 @@ async def test_private_words_are_for_those_who_handle_it_and_on_record(door: Doo
 
 async def test_absent_and_foreign_are_one(door: Door, desk: Desk) -> None:
     await desk.report(CODE, NOON - DAY, unit="kelurahan-b")
-    officer = await _signed_in(door, "lina", "officer", "kelurahan-a")
+    officer = await signed_in(door, "lina", "officer", "kelurahan-a")
     foreign, absent = await officer.get(PAGE), await officer.get("/complaints/JK0")
     assert foreign.status_code == absent.status_code == 404 and foreign.text == absent.text
     sent = {"csrf_token": "x", "version": "1", "move": "claim"}

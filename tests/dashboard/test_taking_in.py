@@ -17,7 +17,7 @@ from app.db.tables.units import UnitAlias
 from app.intake.store import IDENTITY
 from app.intake.walk_in import Channel
 from tests.api.door import Door
-from tests.dashboard.visitor import Visitor, hidden
+from tests.dashboard.visitor import Visitor, hidden, signed_in
 from tests.workqueue.desk import NOON, WIB, Desk
 
 PAGE = "/walk-in"
@@ -34,31 +34,14 @@ WHO = {"name": "Siti Contoh", "phone": "081200001234", "email": "siti@contoh.exa
 
 
 @pytest.fixture
-async def desk(door: Door) -> Desk:
-    """The desk's city, whose villages and categories the desk knows by name."""
-    door.clock.now = NOON
-    built = Desk(door.house.engine, door.house.rulebooks, door.house.vault)
-    await built.build()
-    async with writing(built.engine) as connection:
+async def desk(desk: Desk) -> Desk:
+    """A desk that knows villages and categories by name."""
+    async with writing(desk.engine) as connection:
         for village in ("kelurahan-a", "kelurahan-b"):
-            alias = {"kind": "village", "label": village.replace("-", ""), "unit_id": built.units[village]}
+            alias = {"kind": "village", "label": village.replace("-", ""), "unit_id": desk.units[village]}
             await connection.execute(insert(UnitAlias).values(alias))
         await connection.execute(insert(Category).values(code="lampu", name="Lampu Jalan", is_active=True))
-    return built
-
-
-@pytest.fixture
-async def officer(door: Door, desk: Desk) -> Visitor:
-    """An officer of a village, signed in."""
-    return await _signed_in(door, "lina", "officer", "kelurahan-a")
-
-
-async def _signed_in(door: Door, username: str, role: str, *units: str) -> Visitor:
-    door.client.cookies.clear()
-    await door.officer(username, role, units)
-    visitor = Visitor(door)
-    await visitor.sign_in(username)
-    return visitor
+    return desk
 
 
 async def _send(visitor: Visitor, **fields: str) -> httpx.Response:
@@ -101,7 +84,7 @@ async def test_what_it_may_repeat_is_linked_for_those_who_may_see_it(door: Door,
     again = await _send(officer, **{**TOLD, "text": f"{TOLD['text']}, tolong"})
     assert "Mungkin mengulang aduan yang sudah ada" in again.text
     assert f'<a class="code" href="/complaints/{first.id}">{first.ticket_code}</a>' in again.text
-    neighbour = await _signed_in(door, "nabil", "officer", "kelurahan-b")
+    neighbour = await signed_in(door, "nabil", "officer", "kelurahan-b")
     elsewhere = await _send(neighbour, **{**TOLD, "text": f"{TOLD['text']}, mohon"})
     assert first.ticket_code not in elsewhere.text and "Mungkin mengulang" not in elsewhere.text
 
@@ -156,7 +139,7 @@ async def test_only_officers_take_complaints_in_and_only_by_their_own_page(
 ) -> None:
     forged = await officer.send(PAGE, **TOLD, csrf_token="x")
     assert forged.status_code == 403
-    viewer = await _signed_in(door, "tamu", "viewer", "kota")
+    viewer = await signed_in(door, "tamu", "viewer", "kota")
     assert f'href="{PAGE}"' not in (await viewer.get("/complaints")).text
     assert (await viewer.get(PAGE)).status_code == 403
     door.client.cookies.clear()

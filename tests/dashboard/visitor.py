@@ -89,3 +89,12 @@ class Page(HTMLParser):
         elif {"td", "th"} & set(self._open):
             cells = self.rows[self._heading][-1]
             cells[-1] = f"{cells[-1]} {words}".strip()
+
+
+async def signed_in(door: Door, username: str, role: str, *units: str) -> Visitor:
+    """A new officer's browser, signed in; whoever used it before is forgotten."""
+    door.client.cookies.clear()
+    await door.officer(username, role, units)
+    visitor = Visitor(door)
+    await visitor.sign_in(username)
+    return visitor
