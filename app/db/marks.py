@@ -8,20 +8,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, bindparam, func, literal, select, text, union_all
+from sqlalchemy import CompoundSelect, Select, bindparam, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.among import among
 from app.db.column_types import UtcDateTime
-from app.db.tables.complaints import Complaint, SlaClock
+from app.db.tables.complaints import IS_OPEN, Complaint, SlaClock
 from app.db.tables.units import Unit
 from app.db.unit_changes import NO_UNIT
 from app.sla.scorecard import AGE_LIMITS
 
 CLOCKS = ("respond", "resolve", "coordinate", "handle", "validate", "update")
-
-# Spelled as the partial index spells its condition: SQLite recognises it in no other form.
-_OPEN = text("complaint.is_open")
 
 
 class Passing(StrEnum):
@@ -97,7 +94,7 @@ def _due_statement() -> CompoundSelect[Any]:
     conditions = (SlaClock.unit_id == Unit.id, SlaClock.clock == clock.c.name)
     probes = _probes(SlaClock.due_at, len(_OFFSETS[Passing.DUE]), *conditions)
     own = select(Unit.id, *probes).join(clock, literal(1) == 1).where(among(Unit.id, "ids"))
-    probes = _probes(Complaint.queue_at, len(_OFFSETS[Passing.DUE]), Complaint.unit_id == Unit.id, _OPEN)
+    probes = _probes(Complaint.queue_at, len(_OFFSETS[Passing.DUE]), Complaint.unit_id == Unit.id, IS_OPEN)
     return union_all(own, select(Unit.id, *probes).where(among(Unit.id, "ids")))
 
 

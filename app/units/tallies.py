@@ -23,7 +23,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    text,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,14 +31,13 @@ from app.complaint.cycles import CITIZEN_CLOCKS
 from app.db.among import among
 from app.db.column_types import UtcDateTime
 from app.db.cursors import PREPARED
+from app.db.tables.complaints import IS_OPEN
 from app.sla.scorecard import AGE_LIMITS, Scorecard
 from app.sla.terms import State
 from app.units.figures import DayTally, HoldingTally, OpenTally
 from app.units.periods import Period
 from app.units.slices import Blade, Knife, Rows, kept
 
-# Spelled as the partial indexes spell their condition: SQLite recognises it in no other form.
-_OPEN = text("complaint.is_open")
 _JUDGED = (State.MET, State.MISSED, State.RUNNING, State.PAUSED)
 _STOPPED = (State.MET, State.MISSED)
 _STILL_OPEN = (State.RUNNING, State.PAUSED)
@@ -128,7 +126,7 @@ def _open_statement(blade: Blade, with_unrouted: int) -> Rows:
             *(_count(reported_at >= _instant(f"reported_{each}")) for each in range(len(AGE_LIMITS))),
         )
         .select_from(blade.ground.complaint)
-        .where(_OPEN, or_(place, complaint.unit_id.is_(None)) if with_unrouted else place)
+        .where(IS_OPEN, or_(place, complaint.unit_id.is_(None)) if with_unrouted else place)
         .group_by(holder, *blade.groups)
     )
     # The open ones are found by their own index, however many units are asked for; what a cut keeps of them differs.

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.complaint.events import CaseEvent, EventKind
 from app.complaint.lifecycle import Move
 from app.db.complaints import Change
 from app.db.rulebook import Rulebooks
-from app.db.tables.complaints import Complaint
+from app.db.tables.complaints import IS_OPEN, Complaint
 from app.db.tables.people import Officer
 from app.workqueue.actions import AFTER_SOURCES, moments
 from app.workqueue.expiring import expire
@@ -35,10 +35,8 @@ async def release_for_the_gone(engine: AsyncEngine, rulebooks: Rulebooks, *, now
 
 
 def _held_by_the_gone() -> Select[int, int | None]:
-    # Spelled as the index of what an officer holds spells it: SQLite recognises it in no other form.
-    is_open = text("complaint.is_open")
     held = select(Complaint.id, Complaint.assignee_id).join(Officer, Officer.id == Complaint.assignee_id)
-    return held.where(~Officer.is_active, is_open)
+    return held.where(~Officer.is_active, IS_OPEN)
 
 
 def _release(row: Any, moment: datetime, now: datetime) -> CaseEvent:

@@ -16,7 +16,7 @@ from app.db.among import among
 from app.db.column_types import BigId, UtcDateTime
 from app.db.cursors import PREPARED
 from app.db.scope import lies_below, visible_within
-from app.db.tables.complaints import Complaint, QueueSlot
+from app.db.tables.complaints import IS_OPEN, Complaint, QueueSlot
 from app.workqueue.cards import HEADERS
 from app.workqueue.filters import Sort
 from app.workqueue.search import Search, matching
@@ -25,8 +25,8 @@ from app.workqueue.selection import Instant, Selection
 Keys = Select[datetime, int]
 Conditions = tuple[ColumnElement[bool], ...]
 
-# Spelled as the partial indexes spell their condition: SQLite recognises it in no other form.
-_OPEN, _CLOSED = text("complaint.is_open"), text("NOT complaint.is_open")
+# Spelled so for the same reason as `IS_OPEN`.
+_CLOSED = text("NOT complaint.is_open")
 _COLUMNS = {
     Sort.OLDEST: Complaint.reported_at,
     Sort.NEWEST: Complaint.reported_at,
@@ -148,7 +148,7 @@ def _range_keys(number: int, shape: _Shape, conditions: Conditions) -> Keys:
         if conditions:
             keys = keys.join(Complaint, Complaint.id == QueueSlot.complaint_id)
     else:
-        keys = select(at.label("at"), complaint_id.label("id")).where(_OPEN)
+        keys = select(at.label("at"), complaint_id.label("id")).where(IS_OPEN)
         if is_of_unit:
             keys = keys.where(Complaint.unit_id == unit_id)
     if shape.spans:
@@ -163,7 +163,7 @@ def _other_keys(shape: _Shape, conditions: Conditions) -> Subquery:
     if shape.holds == (False, True):
         keys = keys.where(_CLOSED)
     elif shape.holds == (True, False):
-        keys = keys.where(_OPEN)
+        keys = keys.where(IS_OPEN)
     if shape.part is Part.ALL and shape.spans:
         keys = keys.where(_in_any(Complaint.queue_at, shape))
     return _cut(keys, column, Complaint.id, shape).subquery()

@@ -139,6 +139,10 @@ class Complaint(Schema):
     )
 
 
+IS_OPEN = condition("complaint.is_open")
+"""What the partial indexes of open complaints are for, spelled as they are: SQLite recognises it in no other form."""
+
+
 class QueueSlot(Schema):
     """An open complaint's place in the queue of its unit and of each unit above: a page is one range of this key."""
 
